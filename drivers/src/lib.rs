@@ -1,0 +1,58 @@
+//! HD Audio and the PCI front-end, over traits.
+//!
+//! A driver sees registers, pages that a device may read or write, a way to wait, and the
+//! toolstack's store. The kernel supplies them from the real machine, the tests from simulators.
+#![no_std]
+#![forbid(unsafe_code)]
+
+/// A span of time in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Micros(pub u64);
+
+/// A device's register window. Offsets are octets from its start.
+///
+/// Accesses are volatile, of exactly the width asked for, and stay in order. An access outside
+/// the window reads all ones and writes nothing, as a bus would.
+pub trait Regs {
+    /// Reads 8 bits.
+    fn read8(&self, offset: usize) -> u8;
+    /// Reads 16 bits; `offset` is even.
+    fn read16(&self, offset: usize) -> u16;
+    /// Reads 32 bits; `offset` is a multiple of 4.
+    fn read32(&self, offset: usize) -> u32;
+    /// Writes 8 bits.
+    fn write8(&mut self, offset: usize, value: u8);
+    /// Writes 16 bits; `offset` is even.
+    fn write16(&mut self, offset: usize, value: u16);
+    /// Writes 32 bits; `offset` is a multiple of 4.
+    fn write32(&mut self, offset: usize, value: u32);
+}
+
+/// Octets of a DMA page.
+pub const PAGE_OCTETS: usize = 4096;
+
+/// One page that a device can reach; zeroed when handed out, kept until it is dropped.
+pub trait DmaPage {
+    /// The address the device uses; a multiple of [`PAGE_OCTETS`].
+    fn bus_address(&self) -> u64;
+    /// Reads octets that the device may be writing. Out of the page: zeros.
+    fn read(&self, offset: usize, into: &mut [u8]);
+    /// Writes octets that the device may be reading. Out of the page: nothing.
+    fn write(&mut self, offset: usize, from: &[u8]);
+}
+
+/// Where DMA pages come from.
+pub trait DmaMemory {
+    /// A page of this memory.
+    type Page: DmaPage;
+    /// Takes a zeroed page, below 4 GiB if `low`; `None` where there is none left.
+    fn page(&mut self, low: bool) -> Option<Self::Page>;
+}
+
+/// A way to let time pass while a device gets ready; only used at start-up and on faults.
+pub trait Clock {
+    /// Time since some fixed point.
+    fn now(&self) -> Micros;
+    /// Lets about this much time pass.
+    fn pause(&self, span: Micros);
+}

@@ -1,0 +1,19 @@
+//! The sndif backend: everything between a guest's rings and the card's samples.
+//!
+//! ```text
+//!  xenstore bytes ─► xenstore ─► xenbus ─► config ─┐
+//!                                                  ▼
+//!  guest rings ─► ring, wire, pages ─► stream ─► engine ─► mix ─► Card
+//!                                        ▲          │
+//!                                        └─ events ◄┘
+//! ```
+//!
+//! Nothing here knows a hypercall or reads a clock: what the backend needs of the domain it runs
+//! in are the traits of [`world`], and time is an argument. So the same code runs in the domain,
+//! against fakes, and under fuzzers.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod world;
