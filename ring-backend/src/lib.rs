@@ -16,4 +16,6 @@
 
 extern crate alloc;
 
+pub mod format;
+pub mod link;
 pub mod world;
