@@ -16,6 +16,9 @@
 
 extern crate alloc;
 
+pub mod config;
 pub mod format;
 pub mod link;
 pub mod world;
+pub mod xenbus;
+pub mod xenstore;
