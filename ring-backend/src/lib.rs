@@ -19,6 +19,7 @@ extern crate alloc;
 pub mod config;
 pub mod format;
 pub mod link;
+pub mod statistics;
 pub mod world;
 pub mod xenbus;
 pub mod xenstore;

@@ -1,0 +1,27 @@
+//! What the data plane tells about one stream, for the status that an administrator reads.
+
+use crate::format::SampleFormat;
+
+/// One stream at one moment. All counters restart when the device connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Statistics {
+    /// Between START and STOP.
+    pub playing: bool,
+    /// The format it was opened with; `None` while closed.
+    pub format: Option<SampleFormat>,
+    /// The rate it was opened with, in frames per second; 0 while closed.
+    pub rate: u32,
+    /// The channels it was opened with; 0 while closed.
+    pub channels: u8,
+    /// Frames moved between guest and card.
+    pub frames: u64,
+    /// Times the guest's data came too late.
+    pub xruns: u32,
+    /// From the guest's last START to the card reaching its first frame, in nanoseconds.
+    pub first_sound_ns: Option<u64>,
+    /// Frames between the guest's buffer and the card's read position that this backend adds, at
+    /// the card's rate.
+    pub added_latency_frames: Option<u32>,
+    /// Highest sample since the last reading, of 32767.
+    pub peak: u16,
+}
