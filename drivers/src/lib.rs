@@ -4,10 +4,49 @@
 //! toolstack's store. The kernel supplies them from the real machine, the tests from simulators.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+    )
+)]
+
+#[cfg(test)]
+#[macro_use]
+extern crate std;
+
+pub mod hda;
+pub mod pci;
 
 /// A span of time in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Micros(pub u64);
+
+impl Micros {
+    /// A span of whole milliseconds.
+    #[must_use]
+    pub const fn millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1000))
+    }
+
+    /// The point this much later.
+    #[must_use]
+    pub const fn plus(self, span: Self) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+
+    /// The span since an `earlier` point; zero if that point is not earlier.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self(self.0.saturating_sub(earlier.0))
+    }
+}
 
 /// A device's register window. Offsets are octets from its start.
 ///
@@ -49,10 +88,31 @@ pub trait DmaMemory {
     fn page(&mut self, low: bool) -> Option<Self::Page>;
 }
 
+/// Pause between two looks at a device that gets ready.
+const POLL_STEP: Micros = Micros(10);
+
 /// A way to let time pass while a device gets ready; only used at start-up and on faults.
 pub trait Clock {
     /// Time since some fixed point.
     fn now(&self) -> Micros;
     /// Lets about this much time pass.
     fn pause(&self, span: Micros);
+
+    /// Asks `done` until it holds, for at most `limit`; whether it did.
+    ///
+    /// The rounds are counted as well, so a clock that stands still cannot hold the caller, and
+    /// `done` is asked once more at the end, so a caller that was not scheduled loses nothing.
+    fn wait_for(&self, limit: Micros, mut done: impl FnMut() -> bool) -> bool {
+        let deadline = self.now().plus(limit);
+        for _ in 0..=limit.0 / POLL_STEP.0 {
+            if done() {
+                return true;
+            }
+            if self.now() >= deadline {
+                break;
+            }
+            self.pause(POLL_STEP);
+        }
+        done()
+    }
 }

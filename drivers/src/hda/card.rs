@@ -1,0 +1,233 @@
+//! A sound card that plays: controller, codec, route and output stream together.
+
+use super::CardError;
+use super::bring_up::bring_up;
+use super::codec::{Codec, CodecFault};
+use super::controller::{self, Codecs, Controller, Transport};
+use super::route::Route;
+use super::stream::{Causes, OutputStream, StreamSetup};
+use super::verb::{SampleBits, StreamFormat, StreamTag, VerbFault};
+use crate::{Clock, DmaMemory, DmaPage, Micros, Regs};
+
+/// Frames in a second.
+pub const RATE: u32 = 48_000;
+/// Samples of a frame.
+pub const CHANNELS: u8 = 2;
+/// How long verbs may take in all while a card is brought up.
+const VERBS: Micros = Micros::millis(1500);
+
+/// What a card is brought up with.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Pages of the ring, 2 to [`super::stream::RING_PAGES`].
+    pub ring_pages: u8,
+    /// Whether the stream interrupts at each half of the ring. Only for a handler that is bound:
+    /// a line interrupt that nobody serves may be shared with another domain's device.
+    pub interrupts: bool,
+    /// How verbs travel.
+    pub transport: Transport,
+}
+
+impl Default for Options {
+    /// 16 KiB, no interrupts, CORB and RIRB.
+    fn default() -> Self {
+        Self {
+            ring_pages: 4,
+            interrupts: false,
+            transport: Transport::Rings,
+        }
+    }
+}
+
+/// How the card wants its samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// Frames in a second.
+    pub rate: u32,
+    /// Samples of a frame.
+    pub channels: u8,
+    /// Bits of a sample; more than 16 lie at the top of 32.
+    pub bits: SampleBits,
+}
+
+impl Format {
+    /// Octets of a frame: 4 or 8.
+    #[must_use]
+    pub const fn frame_octets(self) -> usize {
+        self.bits.octets().saturating_mul(self.channels as usize)
+    }
+}
+
+/// A card ready to play.
+pub struct Card<R: Regs, C: Clock, P: DmaPage> {
+    // Dropped first: it ends all DMA before the ring's pages go.
+    controller: Controller<R, C, P>,
+    stream: OutputStream<P>,
+    codec: Codec,
+    route: Route,
+    format: Format,
+    interrupts: bool,
+}
+
+impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
+    /// Finds a codec with an output, sets its route up and prepares a ring; within 2 s.
+    ///
+    /// # Errors
+    /// What stood in the way; the device is quiet then.
+    pub fn bring_up<M: DmaMemory<Page = P>>(
+        regs: R,
+        memory: &mut M,
+        clock: C,
+        options: &Options,
+    ) -> Result<Self, CardError> {
+        let (mut controller, codecs) = Controller::reset(regs, memory, clock, options.transport)?;
+        controller.limit_verbs(Some(controller.clock.now().plus(VERBS)));
+        let (codec, route) = find(&mut controller, codecs)?;
+        let bits = route
+            .dac()
+            .and_then(|dac| codec.graph.widget(dac))
+            .and_then(|dac| dac.pcm.widest_at_48k())
+            .ok_or(CardError::NoFormat)?;
+        let format = Format {
+            rate: RATE,
+            channels: CHANNELS,
+            bits,
+        };
+        let octets = u32::try_from(format.frame_octets()).unwrap_or(0);
+        let setup = StreamSetup {
+            pages: options.ring_pages,
+            tag: StreamTag::ONE,
+            format: StreamFormat::stereo_48k(bits),
+            octets_per_second: RATE.saturating_mul(octets),
+        };
+        let stream = OutputStream::new(&controller, memory, setup)?;
+        let clock = controller.clock.clone();
+        let (format_code, tag) = (setup.format, setup.tag);
+        bring_up(&mut controller, &clock, &codec, &route, format_code, tag)?;
+        controller.limit_verbs(None);
+        Ok(Self {
+            controller,
+            stream,
+            codec,
+            route,
+            format,
+            interrupts: options.interrupts,
+        })
+    }
+
+    /// The one format of the output.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Frames in the ring.
+    #[must_use]
+    pub fn ring_frames(&self) -> usize {
+        let frame = self.format.frame_octets();
+        self.stream.ring_octets().checked_div(frame).unwrap_or(0)
+    }
+
+    /// Frames that the card may have fetched past [`Self::position`]: its FIFO. Known once
+    /// started.
+    #[must_use]
+    pub fn fetch_ahead(&self) -> usize {
+        let octets = usize::from(self.stream.fifo_octets(&self.controller));
+        octets.div_ceil(self.format.frame_octets())
+    }
+
+    /// The codec that plays.
+    #[must_use]
+    pub const fn codec(&self) -> &Codec {
+        &self.codec
+    }
+
+    /// The route that plays; shown as "Line out: pin 0x03 ← DAC 0x02".
+    #[must_use]
+    pub const fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// How verbs travel: what was asked for, or immediate commands where the rings failed.
+    #[must_use]
+    pub const fn transport(&self) -> Transport {
+        self.controller.transport()
+    }
+
+    /// Fills the ring with silence and plays from frame 0.
+    ///
+    /// # Errors
+    /// The stream does not start.
+    pub fn start(&mut self) -> Result<(), CardError> {
+        self.stream.start(&mut self.controller, self.interrupts)
+    }
+
+    /// Stops playing.
+    ///
+    /// # Errors
+    /// The stream does not stop; [`Self::quiesce`] is left.
+    pub fn stop(&mut self) -> Result<(), CardError> {
+        self.stream.stop(&mut self.controller)
+    }
+
+    /// Frames played since the start; never decreases and does not outrun `now`, which is on the
+    /// clock that the card was given.
+    ///
+    /// # Errors
+    /// `PositionLost`: not started, or the controller is gone or stuck.
+    pub fn position(&mut self, now: Micros) -> Result<u64, CardError> {
+        let octets = self.stream.position(&self.controller, now)?;
+        let frame = self.format.frame_octets() as u64;
+        Ok(octets.checked_div(frame).unwrap_or(0))
+    }
+
+    /// Writes whole frames at frame `at`, wherever that lies in the ring.
+    pub fn write(&mut self, at: u64, frames: &[u8]) {
+        let frame = self.format.frame_octets() as u64;
+        self.stream.write(at.wrapping_mul(frame), frames);
+    }
+
+    /// Writes `frames` frames of silence from frame `from` on, at most a ring of them.
+    pub fn clear(&mut self, from: u64, frames: usize) {
+        let frame = self.format.frame_octets();
+        let octets = frames.saturating_mul(frame);
+        self.stream.clear(from.wrapping_mul(frame as u64), octets);
+    }
+
+    /// Serves an interrupt: clears all its causes and says what they were.
+    pub fn interrupt(&mut self) -> Causes {
+        self.stream.interrupt(&mut self.controller)
+    }
+
+    /// Makes the device stop all DMA and interrupts, within 10 ms, and leaves it in reset. Only
+    /// another [`Self::bring_up`] plays again.
+    pub fn quiesce(&mut self) {
+        controller::quiesce(&mut self.controller.regs, &self.controller.clock);
+    }
+}
+
+/// The first codec with a route. Others may be silent: a display codec whose graphics driver is
+/// in another domain often is.
+fn find<R: Regs, C: Clock + Clone, P: DmaPage>(
+    controller: &mut Controller<R, C, P>,
+    codecs: Codecs,
+) -> Result<(Codec, Route), CardError> {
+    let mut error = CardError::CodecSilent;
+    for address in codecs.addresses() {
+        let clock = controller.clock.clone();
+        match Codec::read(controller, &clock, address) {
+            Ok(codec) => match Route::primary(&codec.graph) {
+                Some(route) => return Ok((codec, route)),
+                None => error = CardError::NoPath,
+            },
+            Err(CodecFault::NoAudioFunction) => {
+                if error != CardError::NoPath {
+                    error = CardError::NoAudioFunction;
+                }
+            }
+            Err(CodecFault::Verb(VerbFault::Silent)) => {}
+            Err(CodecFault::Verb(fault)) => return Err(fault.into()),
+        }
+    }
+    Err(error)
+}

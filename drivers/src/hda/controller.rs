@@ -1,0 +1,316 @@
+//! The controller: reset, what it has, verbs by whichever way works, and off (§3.3, §4).
+
+use super::regs::{DPLBASE, GCAP, GCTL, GCTL_CRST, INTCTL, SD_RUN, STATESTS, StreamRegs, WAKEEN};
+use super::verb::{CodecAddress, Nid, Verb, VerbFault, Verbs};
+use super::{CardError, immediate, rings, rings::Rings};
+use crate::{Clock, DmaMemory, DmaPage, Micros, Regs};
+
+/// How long `CRST` may take either way.
+const CRST: Micros = Micros::millis(100);
+/// How long reset is held; 100 µs are asked for (§5.5.1.2).
+const HOLD: Micros = Micros(500);
+/// How long codecs have to report; 521 µs, 25 frames, are asked for (§4.3).
+const REPORT: Micros = Micros::millis(1);
+/// How long `RUN` may take to clear at [`quiesce`].
+const HALT: Micros = Micros(200);
+/// How long `CRST` may take at [`quiesce`].
+const HALT_CRST: Micros = Micros::millis(1);
+
+/// What `GCAP` says (§3.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Input streams.
+    pub inputs: u8,
+    /// Output streams.
+    pub outputs: u8,
+    /// Streams that can be either.
+    pub bidirectional: u8,
+    /// Whether DMA addresses may have 64 bits.
+    pub wide: bool,
+}
+
+impl Capabilities {
+    /// Takes the register apart.
+    #[must_use]
+    pub const fn parse(gcap: u16) -> Self {
+        let [low, high] = gcap.to_le_bytes();
+        Self {
+            inputs: high & 0xF,
+            outputs: high >> 4,
+            bidirectional: low >> 3,
+            wide: low & 1 != 0,
+        }
+    }
+
+    /// All stream descriptors, at most 30 by the specification.
+    #[must_use]
+    pub const fn streams(self) -> u8 {
+        let all = self.inputs.saturating_add(self.outputs);
+        let all = all.saturating_add(self.bidirectional);
+        if all > 30 { 30 } else { all }
+    }
+
+    /// The first descriptor that can be an output, and whether it must be told so.
+    #[must_use]
+    pub const fn output(self) -> Option<(StreamRegs, bool)> {
+        if self.outputs > 0 {
+            Some((StreamRegs::new(self.inputs), false))
+        } else if self.bidirectional > 0 {
+            Some((StreamRegs::new(self.inputs), true))
+        } else {
+            None
+        }
+    }
+}
+
+/// How verbs travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// By CORB and RIRB; by immediate commands if those do not work.
+    #[default]
+    Rings,
+    /// By immediate commands alone (Lunar Lake and later want this).
+    Immediate,
+}
+
+/// Codecs that reported after reset: one bit for each address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Codecs(u16);
+
+impl Codecs {
+    /// The addresses that reported, lowest first.
+    pub fn addresses(self) -> impl Iterator<Item = CodecAddress> {
+        (0..=CodecAddress::LAST)
+            .filter(move |address| (self.0 >> address) & 1 != 0)
+            .filter_map(CodecAddress::new)
+    }
+}
+
+enum Link<P> {
+    Rings(Rings<P>),
+    Immediate,
+}
+
+/// A controller out of reset. Dropping it ends all DMA.
+pub struct Controller<R: Regs, C: Clock, P: DmaPage> {
+    /// Its registers.
+    pub(super) regs: R,
+    /// Time.
+    pub(super) clock: C,
+    capabilities: Capabilities,
+    link: Link<P>,
+    /// When verbs end, so that a slow codec cannot hold start-up.
+    until: Option<Micros>,
+}
+
+impl<R: Regs, C: Clock, P: DmaPage> Controller<R, C, P> {
+    /// Resets the controller, whatever it was doing, and finds its codecs.
+    ///
+    /// # Errors
+    /// `Absent`, `NoReset`, `NoMemory` or `NoCodec`; the device is quiet then.
+    pub fn reset<M: DmaMemory<Page = P>>(
+        mut regs: R,
+        memory: &mut M,
+        clock: C,
+        transport: Transport,
+    ) -> Result<(Self, Codecs), CardError> {
+        if GCTL.read(&regs) == u32::MAX || GCAP.read(&regs) == u16::MAX {
+            return Err(CardError::Absent);
+        }
+        let mut codecs = link_reset(&mut regs, &clock)?;
+        if codecs.0 == 0 {
+            // Some southbridges miss their codecs at the first try.
+            codecs = link_reset(&mut regs, &clock)?;
+        }
+        if codecs.0 == 0 {
+            quiesce(&mut regs, &clock);
+            return Err(CardError::NoCodec);
+        }
+        let capabilities = Capabilities::parse(GCAP.read(&regs));
+        let link = match transport {
+            Transport::Immediate => Link::Immediate,
+            Transport::Rings => {
+                let Some(page) = page(memory, capabilities) else {
+                    quiesce(&mut regs, &clock);
+                    return Err(CardError::NoMemory);
+                };
+                match Rings::start(&mut regs, &clock, page) {
+                    Ok(rings) => Link::Rings(rings),
+                    Err(_) => Link::Immediate,
+                }
+            }
+        };
+        let controller = Self {
+            regs,
+            clock,
+            capabilities,
+            link,
+            until: None,
+        };
+        Ok((controller, codecs))
+    }
+
+    /// What the controller has.
+    #[must_use]
+    pub const fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    /// How verbs travel now.
+    #[must_use]
+    pub const fn transport(&self) -> Transport {
+        match self.link {
+            Link::Rings(_) => Transport::Rings,
+            Link::Immediate => Transport::Immediate,
+        }
+    }
+
+    /// Refuses verbs from `until` on; `None` for no such limit.
+    pub const fn limit_verbs(&mut self, until: Option<Micros>) {
+        self.until = until;
+    }
+
+    /// Takes a page that the controller can reach.
+    pub fn page<M: DmaMemory<Page = P>>(&self, memory: &mut M) -> Option<P> {
+        page(memory, self.capabilities)
+    }
+}
+
+impl<R: Regs, C: Clock, P: DmaPage> Drop for Controller<R, C, P> {
+    fn drop(&mut self) {
+        quiesce(&mut self.regs, &self.clock);
+    }
+}
+
+impl<R: Regs, C: Clock, P: DmaPage> Verbs for Controller<R, C, P> {
+    fn ask(&mut self, codec: CodecAddress, node: Nid, verb: Verb) -> Result<u32, VerbFault> {
+        if self.until.is_some_and(|until| self.clock.now() >= until) {
+            return Err(VerbFault::OutOfTime);
+        }
+        let command = verb.command(codec, node);
+        let Self {
+            regs, clock, link, ..
+        } = self;
+        if let Link::Rings(rings) = link {
+            if let Some(answer) = rings.ask(regs, clock, codec, command) {
+                return Ok(answer);
+            }
+            // Is it the codec or the rings? The other way tells.
+            rings::stop(regs, clock);
+        }
+        let answer = immediate::ask(regs, clock, command);
+        match (&answer, &mut *link) {
+            (Some(_), _) => *link = Link::Immediate,
+            (None, Link::Rings(rings)) => {
+                if !rings.restart(regs, clock) {
+                    *link = Link::Immediate;
+                }
+            }
+            (None, Link::Immediate) => {}
+        }
+        match answer {
+            Some(answer) if answer != u32::MAX => Ok(answer),
+            _ if GCTL.read(regs) == u32::MAX => Err(VerbFault::Absent),
+            Some(answer) => Ok(answer),
+            None => Err(VerbFault::Silent),
+        }
+    }
+}
+
+fn page<M: DmaMemory>(memory: &mut M, capabilities: Capabilities) -> Option<M::Page> {
+    let page = memory.page(!capabilities.wide)?;
+    (capabilities.wide || rings::high(page.bus_address()) == 0).then_some(page)
+}
+
+/// Takes the link through reset (§4.2.2); the codecs that report.
+fn link_reset(regs: &mut impl Regs, clock: &impl Clock) -> Result<Codecs, CardError> {
+    if GCTL.read(regs) & GCTL_CRST != 0 {
+        // Engines first: a reset under running DMA hangs some chips.
+        halt(regs, clock);
+        STATESTS.write(regs, 0x7FFF);
+    }
+    GCTL.write(regs, 0);
+    if !clock.wait_for(CRST, || GCTL.read(regs) & GCTL_CRST == 0) {
+        return Err(no_reset(regs));
+    }
+    clock.pause(HOLD);
+    GCTL.write(regs, GCTL_CRST);
+    if !clock.wait_for(CRST, || GCTL.read(regs) & GCTL_CRST != 0) {
+        return Err(CardError::NoReset);
+    }
+    clock.pause(REPORT);
+    if GCTL.read(regs) == u32::MAX {
+        return Err(CardError::Absent);
+    }
+    WAKEEN.write(regs, 0);
+    INTCTL.write(regs, 0);
+    let reported = STATESTS.read(regs) & 0x7FFF;
+    STATESTS.write(regs, reported);
+    Ok(Codecs(reported))
+}
+
+fn no_reset(regs: &impl Regs) -> CardError {
+    if GCTL.read(regs) == u32::MAX {
+        CardError::Absent
+    } else {
+        CardError::NoReset
+    }
+}
+
+/// Stops every DMA engine and all interrupts.
+fn halt(regs: &mut impl Regs, clock: &impl Clock) {
+    INTCTL.write(regs, 0);
+    let streams = Capabilities::parse(GCAP.read(regs)).streams();
+    for stream in (0..streams).map(StreamRegs::new) {
+        let ctl = stream.ctl();
+        ctl.write(regs, ctl.read(regs) & !SD_RUN);
+    }
+    for stream in (0..streams).map(StreamRegs::new) {
+        clock.wait_for(HALT, || stream.ctl().read(regs) & SD_RUN == 0);
+    }
+    rings::stop(regs, clock);
+    DPLBASE.write(regs, 0);
+}
+
+/// Makes the device stop all DMA and interrupts, within 10 ms, and leaves it in reset.
+///
+/// Needs nothing but registers, so it also serves from a panic. The pages may be reused after it.
+pub fn quiesce(regs: &mut impl Regs, clock: &impl Clock) {
+    if GCTL.read(regs) == u32::MAX {
+        return;
+    }
+    if GCTL.read(regs) & GCTL_CRST != 0 {
+        halt(regs, clock);
+    }
+    GCTL.write(regs, 0);
+    clock.wait_for(HALT_CRST, || GCTL.read(regs) & GCTL_CRST == 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gcap_of_qemu_has_four_inputs_before_the_first_output() {
+        let qemu = Capabilities::parse(0x4401);
+        assert_eq!((qemu.inputs, qemu.outputs, qemu.bidirectional), (4, 4, 0));
+        assert!(qemu.wide);
+        assert_eq!(qemu.output(), Some((StreamRegs::new(4), false)));
+    }
+
+    #[test]
+    fn a_bidirectional_stream_serves_where_there_is_no_output() {
+        assert_eq!(
+            Capabilities::parse(0x0210).output(),
+            Some((StreamRegs::new(2), true))
+        );
+        assert_eq!(Capabilities::parse(0x0200).output(), None);
+    }
+
+    #[test]
+    fn no_gcap_has_more_than_30_streams() {
+        for gcap in 0..=u16::MAX {
+            assert!(Capabilities::parse(gcap).streams() <= 30);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The widgets of an audio function and how they are connected (§7.1, §7.3.4).
+//!
+//! A codec says all of this about itself, so all of it may be wrong. A graph is bounded however
+//! it is built: at most 256 widgets, a bounded pool of connections, and every connection leads
+//! to a widget of the graph or is looked up in vain. Cycles may remain; walks bound themselves.
+
+use heapless::Vec;
+
+use super::verb::{Nid, SampleBits};
+
+/// Most widgets of a function group: node numbers have 8 bits.
+pub const WIDGETS: usize = 256;
+/// Most connections of all widgets together. The largest codec known has 129.
+pub const CONNECTIONS: usize = 1024;
+/// Most connections of one widget (§7.3.4.11: the length has 7 bits).
+pub const WIDGET_CONNECTIONS: usize = 127;
+
+/// Widget capabilities (§7.3.4.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WidgetCaps(pub u32);
+
+/// What a widget is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Digital to analog converter ("audio output").
+    Dac,
+    /// Analog to digital converter ("audio input").
+    Adc,
+    /// Sums all its inputs.
+    Mixer,
+    /// Passes the input that is selected.
+    Selector,
+    /// The way in or out of the codec.
+    Pin,
+    /// Power, volume knob, beep, vendor: nothing on an audio path.
+    Other,
+}
+
+impl WidgetCaps {
+    /// What the widget is.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match (self.0 >> 20) & 0xF {
+            0 => Kind::Dac,
+            1 => Kind::Adc,
+            2 => Kind::Mixer,
+            3 => Kind::Selector,
+            4 => Kind::Pin,
+            _ => Kind::Other,
+        }
+    }
+
+    const fn bit(self, bit: u32) -> bool {
+        self.0 & (1 << bit) != 0
+    }
+
+    /// Whether the widget has both channels.
+    #[must_use]
+    pub const fn stereo(self) -> bool {
+        self.bit(0)
+    }
+    /// Whether the widget has amplifiers on its inputs.
+    #[must_use]
+    pub const fn input_amp(self) -> bool {
+        self.bit(1)
+    }
+    /// Whether the widget has an amplifier on its output.
+    #[must_use]
+    pub const fn output_amp(self) -> bool {
+        self.bit(2)
+    }
+    /// Whether the widget's amplifiers differ from the function group's.
+    #[must_use]
+    pub const fn own_amps(self) -> bool {
+        self.bit(3)
+    }
+    /// Whether the widget's formats differ from the function group's.
+    #[must_use]
+    pub const fn own_formats(self) -> bool {
+        self.bit(4)
+    }
+    /// Whether the widget has a connection list.
+    #[must_use]
+    pub const fn connected(self) -> bool {
+        self.bit(8)
+    }
+    /// Whether the widget is digital (S/PDIF, HDMI).
+    #[must_use]
+    pub const fn digital(self) -> bool {
+        self.bit(9)
+    }
+    /// Whether the widget has a power state of its own.
+    #[must_use]
+    pub const fn power(self) -> bool {
+        self.bit(10)
+    }
+}
+
+/// Capabilities of an amplifier (§7.3.4.10). All zero: none known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AmpCaps(pub u32);
+
+impl AmpCaps {
+    /// The gain step that stands for 0 dB, within the steps there are.
+    #[must_use]
+    pub const fn unity(self) -> u8 {
+        let [offset, steps, ..] = self.0.to_le_bytes();
+        let (offset, steps) = (offset & 0x7F, steps & 0x7F);
+        if offset < steps { offset } else { steps }
+    }
+
+    /// Whether the amplifier can mute.
+    #[must_use]
+    pub const fn mutes(self) -> bool {
+        self.0 >> 31 != 0
+    }
+}
+
+/// Capabilities of a pin (§7.3.4.9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PinCaps(pub u32);
+
+impl PinCaps {
+    /// Whether the pin drives headphones.
+    #[must_use]
+    pub const fn headphones(self) -> bool {
+        self.0 & (1 << 3) != 0
+    }
+    /// Whether the pin can be an output. Old chips say nothing at all and can.
+    #[must_use]
+    pub const fn output(self) -> bool {
+        self.0 == 0 || self.0 & (1 << 4) != 0
+    }
+    /// Whether the pin controls an external amplifier.
+    #[must_use]
+    pub const fn eapd(self) -> bool {
+        self.0 & (1 << 16) != 0
+    }
+}
+
+/// PCM sizes and rates (§7.3.4.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PcmCaps(pub u32);
+
+impl PcmCaps {
+    /// The widest samples that the converter takes at 48 kHz; 8 bits and other rates are not
+    /// for us.
+    #[must_use]
+    pub fn widest_at_48k(self) -> Option<SampleBits> {
+        const RATE_48K: u32 = 1 << 6;
+        if self.0 & RATE_48K == 0 {
+            return None;
+        }
+        [
+            (20, SampleBits::B32),
+            (19, SampleBits::B24),
+            (18, SampleBits::B20),
+            (17, SampleBits::B16),
+        ]
+        .into_iter()
+        .find_map(|(bit, bits)| (self.0 & (1 << bit) != 0).then_some(bits))
+    }
+}
+
+/// One widget.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Widget {
+    /// Capabilities.
+    pub caps: WidgetCaps,
+    /// Capabilities as a pin; zero if it is none.
+    pub pin: PinCaps,
+    /// Configuration default as a pin (§7.3.3.31); zero if it is none.
+    pub config: u32,
+    /// Formats as a converter, of its own or the function group's.
+    pub pcm: PcmCaps,
+    /// Amplifiers on the inputs, of its own or the function group's.
+    pub input_amp: AmpCaps,
+    /// Amplifier on the output, of its own or the function group's.
+    pub output_amp: AmpCaps,
+}
+
+/// A widget and its span of the connections.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    widget: Widget,
+    start: u16,
+    length: u8,
+}
+
+/// An audio function's widgets.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    first: u8,
+    entries: Vec<Entry, WIDGETS>,
+    connections: Vec<Nid, CONNECTIONS>,
+    oddities: u16,
+}
+
+impl Graph {
+    /// An empty graph whose first widget will be `first`.
+    #[must_use]
+    pub const fn new(first: Nid) -> Self {
+        Self {
+            first: first.0,
+            entries: Vec::new(),
+            connections: Vec::new(),
+            oddities: 0,
+        }
+    }
+
+    /// Adds the next widget with its connections; whether there was room for the widget.
+    /// Connections past the bounds are left out.
+    pub fn push(&mut self, widget: Widget, connections: &[Nid]) -> bool {
+        let used = self.connections.len();
+        let room = CONNECTIONS.saturating_sub(used).min(WIDGET_CONNECTIONS);
+        let taken = connections.get(..room).unwrap_or(connections);
+        if taken.len() < connections.len() {
+            self.note_oddity();
+        }
+        let entry = Entry {
+            widget,
+            start: u16::try_from(used).unwrap_or(u16::MAX),
+            length: u8::try_from(taken.len()).unwrap_or(0),
+        };
+        let last = usize::from(self.first).saturating_add(self.entries.len());
+        if last >= WIDGETS || self.connections.extend_from_slice(taken).is_err() {
+            return false;
+        }
+        self.entries.push(entry).is_ok()
+    }
+
+    /// Counts something that the codec said and that cannot be.
+    pub(super) const fn note_oddity(&mut self) {
+        self.oddities = self.oddities.saturating_add(1);
+    }
+
+    /// How often the codec said something that cannot be.
+    #[must_use]
+    pub const fn oddities(&self) -> u16 {
+        self.oddities
+    }
+
+    /// The widget at `node`.
+    #[must_use]
+    pub fn widget(&self, node: Nid) -> Option<&Widget> {
+        self.entry(node).map(|entry| &entry.widget)
+    }
+
+    fn entry(&self, node: Nid) -> Option<&Entry> {
+        let index = node.0.checked_sub(self.first)?;
+        self.entries.get(usize::from(index))
+    }
+
+    /// What is at `node`.
+    #[must_use]
+    pub fn kind(&self, node: Nid) -> Option<Kind> {
+        self.widget(node).map(|widget| widget.caps.kind())
+    }
+
+    /// The inputs of the widget at `node`, in list order.
+    #[must_use]
+    pub fn inputs(&self, node: Nid) -> &[Nid] {
+        self.entry(node).map_or(&[], |entry| {
+            let start = usize::from(entry.start);
+            let end = start.saturating_add(usize::from(entry.length));
+            self.connections.get(start..end).unwrap_or(&[])
+        })
+    }
+
+    /// Every widget with its node, in order.
+    pub fn widgets(&self) -> impl Iterator<Item = (Nid, &Widget)> {
+        let widgets = self.entries.iter().map(|entry| &entry.widget);
+        (self.first..=u8::MAX).map(Nid).zip(widgets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unity_gain_lies_within_the_steps() {
+        assert_eq!(AmpCaps(0x8003_4A4A).unity(), 0x4A);
+        assert_eq!(AmpCaps(0x0000_057F).unity(), 5);
+        assert_eq!(AmpCaps(0).unity(), 0);
+    }
+
+    #[test]
+    fn the_widest_samples_win_and_other_rates_do_not() {
+        assert_eq!(PcmCaps(0x001E_0560).widest_at_48k(), Some(SampleBits::B32));
+        assert_eq!(PcmCaps(0x0002_01FC).widest_at_48k(), Some(SampleBits::B16));
+        assert_eq!(PcmCaps(0x000E_0020).widest_at_48k(), None);
+        assert_eq!(PcmCaps(0x0001_0040).widest_at_48k(), None);
+    }
+
+    #[test]
+    fn a_graph_takes_no_widget_past_node_255() {
+        let mut graph = Graph::new(Nid(250));
+        for _ in 250..=255 {
+            assert!(graph.push(Widget::default(), &[Nid(1)]));
+        }
+        assert!(!graph.push(Widget::default(), &[]));
+        assert_eq!(graph.widgets().count(), 6);
+        assert_eq!(graph.inputs(Nid(255)), &[Nid(1)]);
+        assert_eq!(graph.inputs(Nid(2)), &[]);
+    }
+
+    #[test]
+    fn connections_past_the_pool_are_left_out() {
+        let mut graph = Graph::new(Nid(2));
+        for _ in 0..20 {
+            graph.push(Widget::default(), &[Nid(9); 200]);
+        }
+        let all: usize = graph.widgets().map(|(n, _)| graph.inputs(n).len()).sum();
+        assert_eq!(all, CONNECTIONS);
+        assert!(graph.oddities() > 0);
+    }
+}

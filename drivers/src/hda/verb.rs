@@ -1,0 +1,314 @@
+//! Commands to codecs and the meaning of their answers (§7.3).
+
+use core::fmt;
+
+/// A codec's address on the link, 0 to 14.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CodecAddress(u8);
+
+impl CodecAddress {
+    /// Highest address that `STATESTS` can report.
+    pub const LAST: u8 = 14;
+
+    /// The codec at `address`; `None` past [`Self::LAST`].
+    #[must_use]
+    pub const fn new(address: u8) -> Option<Self> {
+        if address <= Self::LAST {
+            Some(Self(address))
+        } else {
+            None
+        }
+    }
+
+    /// The address as a number.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+/// A node of a codec. 0 is the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Nid(pub u8);
+
+impl fmt::Display for Nid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#04x}", self.0)
+    }
+}
+
+/// Why a verb has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerbFault {
+    /// The codec did not answer in time.
+    Silent,
+    /// The caller's time for verbs is used up.
+    OutOfTime,
+    /// The controller is gone.
+    Absent,
+}
+
+/// A way to send verbs to codecs.
+pub trait Verbs {
+    /// Sends one verb to a node and waits for the answer, a bounded time.
+    ///
+    /// # Errors
+    /// No answer came.
+    fn ask(&mut self, codec: CodecAddress, node: Nid, verb: Verb) -> Result<u32, VerbFault>;
+}
+
+/// A read-only parameter of a node (§7.3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Parameter {
+    /// Vendor (31:16) and device (15:0).
+    Vendor = 0x00,
+    /// Revision.
+    Revision = 0x02,
+    /// First child (23:16) and number of children (7:0).
+    Children = 0x04,
+    /// Type of a function group (7:0).
+    FunctionType = 0x05,
+    /// Widget capabilities.
+    Widget = 0x09,
+    /// PCM sizes and rates.
+    Pcm = 0x0A,
+    /// Stream formats.
+    Formats = 0x0B,
+    /// Pin capabilities.
+    Pin = 0x0C,
+    /// Input amplifier.
+    InputAmp = 0x0D,
+    /// Length of the connection list.
+    Connections = 0x0E,
+    /// Output amplifier.
+    OutputAmp = 0x12,
+}
+
+/// A verb with its payload: bits 19:0 of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verb(u32);
+
+/// Which amplifier of a widget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amp {
+    /// The output amplifier.
+    Output,
+    /// The input amplifier of the connection with this index.
+    Input(u8),
+}
+
+/// A level for an amplifier, both channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Mute bit.
+    pub mute: bool,
+    /// Gain in the amplifier's own steps, 0 to 127.
+    pub gain: u8,
+}
+
+impl Verb {
+    const fn long(id: u16, payload: u8) -> Self {
+        Self(((id as u32 & 0xFFF) << 8) | payload as u32)
+    }
+
+    const fn short(id: u8, payload: u16) -> Self {
+        Self(((id as u32 & 0xF) << 16) | payload as u32)
+    }
+
+    /// Reads a parameter (§7.3.3.1).
+    #[must_use]
+    pub const fn parameter(parameter: Parameter) -> Self {
+        Self::long(0xF00, parameter as u8)
+    }
+
+    /// Chooses the connection with this index (§7.3.3.2).
+    #[must_use]
+    pub const fn select(index: u8) -> Self {
+        Self::long(0x701, index)
+    }
+
+    /// Reads entries of the connection list from `index` on (§7.3.3.3).
+    #[must_use]
+    pub const fn connections(index: u8) -> Self {
+        Self::long(0xF02, index)
+    }
+
+    /// Goes to power state D0 (§7.3.3.10).
+    #[must_use]
+    pub const fn power_on() -> Self {
+        Self::long(0x705, 0)
+    }
+
+    /// Reads the power state.
+    #[must_use]
+    pub const fn power_state() -> Self {
+        Self::long(0xF05, 0)
+    }
+
+    /// Ties a converter to a stream's tag, from `channel` of its frames on (§7.3.3.11).
+    #[must_use]
+    pub const fn stream(tag: StreamTag, channel: u8) -> Self {
+        Self::long(0x706, (tag.0 << 4) | (channel & 0xF))
+    }
+
+    /// Sets a converter's format (§7.3.3.8).
+    #[must_use]
+    pub const fn format(format: StreamFormat) -> Self {
+        Self::short(0x2, format.0)
+    }
+
+    /// Sets both channels of an amplifier (§7.3.3.7).
+    #[must_use]
+    pub const fn amp(amp: Amp, level: Level) -> Self {
+        let side = match amp {
+            Amp::Output => 1 << 15,
+            Amp::Input(index) => (1 << 14) | ((index as u16 & 0xF) << 8),
+        };
+        let mute = (level.mute as u16) << 7;
+        Self::short(0x3, side | (0b11 << 12) | mute | (level.gain as u16 & 0x7F))
+    }
+
+    /// Sets a pin's drivers (§7.3.3.13).
+    #[must_use]
+    pub const fn pin_control(bits: u8) -> Self {
+        Self::long(0x707, bits)
+    }
+
+    /// Turns an external amplifier on (§7.3.3.16).
+    #[must_use]
+    pub const fn eapd_on() -> Self {
+        Self::long(0x70C, 1 << 1)
+    }
+
+    /// Reads a pin's configuration default (§7.3.3.31).
+    #[must_use]
+    pub const fn pin_config() -> Self {
+        Self::long(0xF1C, 0)
+    }
+
+    /// Reads the subsystem (§7.3.3.30).
+    #[must_use]
+    pub const fn subsystem() -> Self {
+        Self::long(0xF20, 0)
+    }
+
+    /// The 32-bit command for the link (§7.3).
+    #[must_use]
+    pub const fn command(self, codec: CodecAddress, node: Nid) -> u32 {
+        ((codec.0 as u32) << 28) | ((node.0 as u32) << 20) | (self.0 & 0xF_FFFF)
+    }
+
+    /// Bits 19:0: the verb and its payload.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// A stream's tag on the link, 1 to 15.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamTag(u8);
+
+impl StreamTag {
+    /// The first tag.
+    pub const ONE: Self = Self(1);
+
+    /// The tag as a number.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+/// Bits of a sample on the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SampleBits {
+    /// 16 bits, in 2 octets.
+    B16,
+    /// 20 bits, left-justified in 4 octets.
+    B20,
+    /// 24 bits, left-justified in 4 octets.
+    B24,
+    /// 32 bits, in 4 octets.
+    B32,
+}
+
+impl SampleBits {
+    /// Bits that the converter keeps.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::B16 => 16,
+            Self::B20 => 20,
+            Self::B24 => 24,
+            Self::B32 => 32,
+        }
+    }
+
+    /// Octets that a sample takes in memory.
+    #[must_use]
+    pub const fn octets(self) -> usize {
+        match self {
+            Self::B16 => 2,
+            _ => 4,
+        }
+    }
+}
+
+/// A stream format, the same for `SDnFMT` and converters (§3.7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamFormat(u16);
+
+impl StreamFormat {
+    /// 48 kHz PCM of two channels.
+    #[must_use]
+    pub const fn stereo_48k(bits: SampleBits) -> Self {
+        let size = match bits {
+            SampleBits::B16 => 1,
+            SampleBits::B20 => 2,
+            SampleBits::B24 => 3,
+            SampleBits::B32 => 4,
+        };
+        Self((size << 4) | 1)
+    }
+
+    /// The register's value.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_have_the_fields_of_the_specification() {
+        let codec = CodecAddress::new(2).unwrap();
+        let verb = Verb::parameter(Parameter::Connections);
+        assert_eq!(verb.command(codec, Nid(0x14)), 0x214F_000E);
+        let level = Level {
+            mute: false,
+            gain: 0x4A,
+        };
+        assert_eq!(Verb::amp(Amp::Output, level).bits(), 0x3_B04A);
+        let off = Level {
+            mute: true,
+            gain: 0,
+        };
+        assert_eq!(Verb::amp(Amp::Input(3), off).bits(), 0x3_7380);
+        assert_eq!(Verb::stream(StreamTag::ONE, 0).bits(), 0x7_0610);
+        let format = StreamFormat::stereo_48k(SampleBits::B16);
+        assert_eq!(Verb::format(format).bits(), 0x2_0011);
+        assert_eq!(StreamFormat::stereo_48k(SampleBits::B32).get(), 0x41);
+        assert_eq!(Verb::eapd_on().bits(), 0x7_0C02);
+    }
+
+    #[test]
+    fn codec_addresses_end_at_14() {
+        assert!(CodecAddress::new(14).is_some());
+        assert_eq!(CodecAddress::new(15), None);
+    }
+}

@@ -1,0 +1,242 @@
+//! Finds the sound card among this domain's functions and switches it on and off.
+
+use core::fmt;
+
+use super::config::{
+    BAR0, BAR1, Bar, CAPABILITIES, CAPABILITY_EXPRESS, CLASS, COMMAND, COMMAND_MASTER,
+    COMMAND_MEMORY, ID, INTERRUPT_LINE, STATUS, STATUS_CAPABILITIES, SUBSYSTEM, bar_is_wide,
+    memory_bar,
+};
+use super::front::{OpError, PciFront, Width};
+use super::handshake::Function;
+use super::{Address, OpChannel};
+use crate::Clock;
+
+/// Class and subclass of an HD Audio function.
+const HD_AUDIO: u32 = 0x0403;
+/// Capabilities followed before a list counts as endless.
+const CAPABILITY_LIMIT: u8 = 48;
+
+const INTEL: u32 = 0x8086;
+const AMD: u32 = 0x1022;
+const ATI: u32 = 0x1002;
+const NVIDIA: u32 = 0x10DE;
+
+/// Why there is no card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AudioError {
+    /// None of the functions is an HD Audio controller.
+    NoAudioFunction,
+    /// Its registers are not in memory, or nowhere.
+    NoRegisters,
+    /// It does not decode memory or may not do DMA.
+    NotEnabled,
+    /// The backend.
+    Op(OpError),
+}
+
+impl From<OpError> for AudioError {
+    fn from(error: OpError) -> Self {
+        Self::Op(error)
+    }
+}
+
+impl fmt::Display for AudioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAudioFunction => f.write_str("no function given is an HD Audio controller"),
+            Self::NoRegisters => f.write_str("the controller's registers are not in memory"),
+            Self::NotEnabled => f.write_str("the controller cannot be enabled"),
+            Self::Op(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for AudioError {}
+
+/// An HD Audio function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AudioFunction {
+    /// Where operations find it.
+    pub address: Address,
+    /// Which function of the host it is.
+    pub host: Option<Address>,
+    /// Vendor (15:0) and device (31:16).
+    pub id: u32,
+    /// Subsystem vendor (15:0) and subsystem (31:16).
+    pub subsystem: u32,
+    /// Its registers.
+    pub registers: Bar,
+}
+
+/// Finds the first HD Audio function and where its registers are.
+///
+/// # Errors
+/// There is none, or the backend failed.
+pub fn find<O: OpChannel, C: Clock>(
+    front: &mut PciFront<O, C>,
+    functions: &[Function],
+) -> Result<AudioFunction, AudioError> {
+    for function in functions {
+        let address = function.address;
+        if front.read(address, CLASS, Width::Four)? >> 16 != HD_AUDIO {
+            continue;
+        }
+        return Ok(AudioFunction {
+            address,
+            host: function.host,
+            id: front.read(address, ID, Width::Four)?,
+            subsystem: front.read(address, SUBSYSTEM, Width::Four)?,
+            registers: registers(front, address)?,
+        });
+    }
+    Err(AudioError::NoAudioFunction)
+}
+
+/// Reads and sizes BAR 0. The backend keeps the sizing from the device, which stays where it is.
+fn registers<O: OpChannel, C: Clock>(
+    front: &mut PciFront<O, C>,
+    address: Address,
+) -> Result<Bar, AudioError> {
+    let (low, low_mask) = size(front, address, BAR0)?;
+    let wide = bar_is_wide(low).ok_or(AudioError::NoRegisters)?;
+    let (high, high_mask) = if wide {
+        size(front, address, BAR1)?
+    } else {
+        (0, u32::MAX)
+    };
+    let join = |high: u32, low: u32| (u64::from(high) << 32) | u64::from(low);
+    memory_bar(join(high, low), join(high_mask, low_mask)).ok_or(AudioError::NoRegisters)
+}
+
+fn size<O: OpChannel, C: Clock>(
+    front: &mut PciFront<O, C>,
+    address: Address,
+    register: u16,
+) -> Result<(u32, u32), AudioError> {
+    let value = front.read(address, register, Width::Four)?;
+    front.write(address, register, Width::Four, u32::MAX)?;
+    let mask = front.read(address, register, Width::Four)?;
+    front.write(address, register, Width::Four, value)?;
+    Ok((value, mask))
+}
+
+impl AudioFunction {
+    /// Lets the function decode memory and do DMA.
+    ///
+    /// # Errors
+    /// `NotEnabled` if it does not keep that, or the backend failed.
+    pub fn enable<O: OpChannel, C: Clock>(
+        &self,
+        front: &mut PciFront<O, C>,
+    ) -> Result<(), AudioError> {
+        const ON: u32 = COMMAND_MEMORY | COMMAND_MASTER;
+        let command = front.read(self.address, COMMAND, Width::Two)?;
+        front.write(self.address, COMMAND, Width::Two, command | ON)?;
+        if front.read(self.address, COMMAND, Width::Two)? & ON == ON {
+            Ok(())
+        } else {
+            Err(AudioError::NotEnabled)
+        }
+    }
+
+    /// Ends the function's right to do DMA, for good measure once it is quiet.
+    ///
+    /// # Errors
+    /// The backend failed.
+    pub fn disable_dma<O: OpChannel, C: Clock>(
+        &self,
+        front: &mut PciFront<O, C>,
+    ) -> Result<(), AudioError> {
+        let command = front.read(self.address, COMMAND, Width::Two)?;
+        front.write(self.address, COMMAND, Width::Two, command & !COMMAND_MASTER)?;
+        Ok(())
+    }
+
+    /// The pirq of the line interrupt, for a function without MSI.
+    ///
+    /// # Errors
+    /// The backend failed.
+    pub fn line_interrupt<O: OpChannel, C: Clock>(
+        &self,
+        front: &mut PciFront<O, C>,
+    ) -> Result<super::front::Pirq, AudioError> {
+        let line = front.read(self.address, INTERRUPT_LINE, Width::One)?;
+        Ok(super::front::Pirq(line))
+    }
+
+    /// Asks for what Linux sets on such controllers: audio traffic in class 0 on Intel (else
+    /// noise), and DMA that snoops caches. The backend drops these writes unless it is
+    /// permissive, and the card mostly works without them.
+    ///
+    /// # Errors
+    /// The backend failed.
+    pub fn tune<O: OpChannel, C: Clock>(
+        &self,
+        front: &mut PciFront<O, C>,
+    ) -> Result<(), AudioError> {
+        match self.id & 0xFFFF {
+            INTEL => {
+                self.update(front, 0x44, 0x07, 0)?;
+                self.snoop(front)
+            }
+            AMD | ATI => self.update(front, 0x42, 0x07, 0x02),
+            NVIDIA => {
+                self.update(front, 0x4E, 0x0F, 0x0F)?;
+                self.update(front, 0x4D, 0x01, 0x01)?;
+                self.update(front, 0x4C, 0x01, 0x01)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Clears "enable no snoop" of the PCI Express device control (PCIe 3.0, 7.8.4).
+    fn snoop<O: OpChannel, C: Clock>(&self, front: &mut PciFront<O, C>) -> Result<(), AudioError> {
+        let Some(capability) = self.capability(front, CAPABILITY_EXPRESS)? else {
+            return Ok(());
+        };
+        let no_snoop = 1 << (11 - 8);
+        self.update(front, capability.saturating_add(9), no_snoop, 0)
+    }
+
+    /// Where a capability is, if the function has it.
+    fn capability<O: OpChannel, C: Clock>(
+        &self,
+        front: &mut PciFront<O, C>,
+        id: u32,
+    ) -> Result<Option<u16>, AudioError> {
+        let status = front.read(self.address, STATUS, Width::Two)?;
+        if status & STATUS_CAPABILITIES == 0 {
+            return Ok(None);
+        }
+        let mut at = front.read(self.address, CAPABILITIES, Width::One)?;
+        for _ in 0..CAPABILITY_LIMIT {
+            let offset = match u16::try_from(at & 0xFC) {
+                Ok(offset) if offset >= 0x40 => offset,
+                _ => break,
+            };
+            let header = front.read(self.address, offset, Width::Two)?;
+            if header & 0xFF == id {
+                return Ok(Some(offset));
+            }
+            at = header >> 8;
+        }
+        Ok(None)
+    }
+
+    /// Sets the bits of `mask` in an octet to those of `value`.
+    fn update<O: OpChannel, C: Clock>(
+        &self,
+        front: &mut PciFront<O, C>,
+        offset: u16,
+        mask: u32,
+        value: u32,
+    ) -> Result<(), AudioError> {
+        let before = front.read(self.address, offset, Width::One)?;
+        let after = (before & !mask) | value;
+        if after != before {
+            front.write(self.address, offset, Width::One, after)?;
+        }
+        Ok(())
+    }
+}
