@@ -16,10 +16,14 @@
 
 extern crate alloc;
 
+pub mod backend;
 pub mod config;
+pub mod control;
 pub mod format;
 pub mod link;
+pub mod orders;
 pub mod statistics;
+pub mod status;
 pub mod world;
 pub mod xenbus;
 pub mod xenstore;

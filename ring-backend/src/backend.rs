@@ -1,0 +1,158 @@
+//! The backend as the kernel sees it: one value, one call.
+//!
+//! [`Backend::poll`] serves sound first, then the toolstack, then the status. It does all that can
+//! be done at that moment, never waits, and says when it wants to be called again if no event
+//! comes.
+
+use crate::control::{Control, DataPlane};
+use crate::orders::{Orders, Shutdown};
+use crate::status::{LoopCounters, Status};
+use crate::world::{Card, Nanos};
+use crate::xenstore::{Client, Incoming, Lost, Transport};
+
+/// Messages from xenstore taken in one poll.
+const MESSAGES_PER_POLL: usize = 128;
+
+/// Everything between the traits of [`crate::world`], for a data plane `P`.
+#[derive(Debug)]
+pub struct Backend<P> {
+    client: Client,
+    control: Control,
+    orders: Orders,
+    status: Status,
+    plane: P,
+    lost: bool,
+}
+
+impl<P> Backend<P> {
+    /// A backend for up to `devices` devices (see [`Control::new`]) that goes on with a xenstore
+    /// client that start-up used. Allocates, and never again.
+    #[must_use]
+    pub fn with_plane(plane: P, devices: usize, client: Client) -> Self {
+        let control = Control::new(devices);
+        let status = Status::new(control.slots().count());
+        Self {
+            client,
+            control,
+            orders: Orders::new(),
+            status,
+            plane,
+            lost: false,
+        }
+    }
+
+    /// Publishes what card there is; `rate` is the one it runs at, or 0 without a card.
+    pub fn describe_card(&mut self, card: &str, rate: u32) {
+        self.status.set_card(card, rate);
+    }
+
+    /// Publishes the loop's counters the next time that anything is published.
+    pub fn count_loop(&mut self, counters: LoopCounters) {
+        self.status.set_loop(counters);
+    }
+
+    /// How the toolstack ordered the domain to end, once it did.
+    #[must_use]
+    pub fn shutdown_requested(&self) -> Option<Shutdown> {
+        self.orders.shutdown()
+    }
+
+    /// Whether the connection to xenstore failed: sound goes on, devices stay as they are.
+    #[must_use]
+    pub fn xenstore_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// The control plane, to look at.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// The data plane, to look at.
+    #[must_use]
+    pub fn plane(&self) -> &P {
+        &self.plane
+    }
+
+    /// The xenstore client, to look at.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Does what there is to do at `now`. Returns when to call again if no event comes before;
+    /// `None` if nothing is due.
+    pub fn poll<W, C: Card, T: Transport>(
+        &mut self,
+        now: Nanos,
+        world: &mut W,
+        mut card: Option<&mut C>,
+        store: &mut T,
+    ) -> Option<Nanos>
+    where
+        P: DataPlane<W>,
+    {
+        let mut sound = self.plane.poll(now, world, card.as_deref_mut());
+        while let Some((slot, fault)) = self.plane.take_fault() {
+            self.control.fault(slot, &fault);
+        }
+        self.status.set_active(sound.is_some());
+        if self.lost {
+            return sound;
+        }
+        let changes = self.control.changes();
+        let more = match self.talk(now, world, store) {
+            Ok(more) => more,
+            Err(Lost) => {
+                self.lost = true;
+                return sound;
+            }
+        };
+        if changes != self.control.changes() {
+            // What was connected just now may have requests waiting.
+            sound = self.plane.poll(now, world, card);
+        }
+        let deadlines = [
+            sound,
+            more.then_some(now),
+            self.control.deadline(now),
+            self.orders.deadline(),
+            self.status.deadline(&self.control),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Exchanges messages with xenstore until nothing moves; true if more may be waiting.
+    fn talk<W, T: Transport>(
+        &mut self,
+        now: Nanos,
+        world: &mut W,
+        store: &mut T,
+    ) -> Result<bool, Lost>
+    where
+        P: DataPlane<W>,
+    {
+        for _ in 0..MESSAGES_PER_POLL {
+            self.orders.advance(now, &mut self.client);
+            self.control
+                .advance(now, &mut self.client, &mut self.plane, world);
+            self.status
+                .advance(now, &mut self.client, &self.control, &self.plane);
+            match self.client.poll(store)? {
+                None => return Ok(false),
+                Some(Incoming::Event { path, token }) => {
+                    // An event of a watch that start-up set is nobody's here.
+                    let _ = self.orders.event(token) || self.control.event(path, token);
+                }
+                Some(Incoming::Reply(reply)) => {
+                    // A reply to nobody: start-up gave up on the request.
+                    let _ = self.control.reply(&reply)
+                        || self.orders.reply(now, &reply)
+                        || self.status.reply(&reply);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
