@@ -1,0 +1,136 @@
+//! The machine at your fingertips: `cargo rig shell`, `cargo rig run SCRIPT`.
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tests::rig::{self, Run, Xen};
+
+/// Boots a whole Xen machine under QEMU, with the audio domain's image at hand.
+#[derive(Parser)]
+#[command(name = "cargo rig")]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Runs a shell script in dom0; its status becomes this command's.
+    Run {
+        /// The script; `-` reads it from stdin.
+        script: PathBuf,
+        /// Ends the run after this many seconds.
+        #[arg(long, default_value_t = 300)]
+        timeout: u64,
+        /// Puts what the card played here.
+        #[arg(long, value_name = "FILE")]
+        wav: Option<PathBuf>,
+        /// Also shows what Xen and the kernel print.
+        #[arg(long, short)]
+        verbose: bool,
+        #[command(flatten)]
+        machine: Machine,
+    },
+    /// Gives you dom0's shell; Ctrl-] or `exit` ends it.
+    Shell {
+        #[command(flatten)]
+        machine: Machine,
+    },
+    /// Fetches, builds and saves everything a run needs.
+    Prepare {
+        #[command(flatten)]
+        machine: Machine,
+    },
+}
+
+#[derive(Args)]
+struct Machine {
+    /// Xen's version: 4.17 or 4.20.
+    #[arg(long, default_value = "4.17")]
+    xen: Xen,
+    /// Time passes as on the host instead of by counted instructions.
+    #[arg(long)]
+    realtime: bool,
+    /// The card can record as well.
+    #[arg(long)]
+    duplex: bool,
+    /// Uses this audio domain image instead of building one.
+    #[arg(long, value_name = "ELF")]
+    kernel: Option<PathBuf>,
+    /// Builds no audio domain image.
+    #[arg(long, conflicts_with = "kernel")]
+    no_kernel: bool,
+    /// Gives every guest this file at this path.
+    #[arg(long, value_name = "HOST:PATH")]
+    guest_file: Vec<String>,
+}
+
+impl Machine {
+    fn run(self, script: String) -> Result<Run> {
+        let mut run = Run::new(script).xen(self.xen);
+        if self.realtime {
+            run = run.realtime();
+        }
+        if self.duplex {
+            run = run.duplex();
+        }
+        if let Some(kernel) = self.kernel {
+            run = run.kernel(kernel);
+        }
+        if self.no_kernel {
+            run = run.without_audiodom();
+        }
+        for pair in self.guest_file {
+            let (host, guest) = pair
+                .rsplit_once(':')
+                .with_context(|| format!("'{pair}' is not HOST:PATH"))?;
+            run = run.guest_file(host, guest);
+        }
+        Ok(run)
+    }
+}
+
+fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    rig::heed_interrupts()?;
+    match cli.what {
+        What::Run {
+            script,
+            timeout,
+            wav,
+            verbose,
+            machine,
+        } => {
+            let text = std::io::read_to_string(open(&script)?)?;
+            let mut run = machine
+                .run(text)?
+                .timeout(Duration::from_secs(timeout))
+                .echo(verbose);
+            if let Some(wav) = wav {
+                run = run.wav(wav);
+            }
+            let outcome = run.go()?;
+            if outcome.status != 0 {
+                eprintln!("{outcome}");
+            }
+            Ok(ExitCode::from(u8::try_from(outcome.status).unwrap_or(1)))
+        }
+        What::Shell { machine } => {
+            rig::shell(&machine.run(String::new())?).map(|()| ExitCode::SUCCESS)
+        }
+        What::Prepare { machine } => {
+            rig::prepare(&machine.run(String::new())?).map(|()| ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn open(script: &std::path::Path) -> Result<Box<dyn std::io::Read>> {
+    if script.as_os_str() == "-" {
+        return Ok(Box::new(std::io::stdin()));
+    }
+    let file =
+        std::fs::File::open(script).with_context(|| format!("opening {}", script.display()))?;
+    Ok(Box::new(file))
+}

@@ -1,0 +1,85 @@
+# What a script finds at hand in dom0.
+logs=/var/log/xen/console
+
+# say TEXT: a line with the time since boot.
+say() { echo "[$(uptime_ms) ms] $*"; }
+
+# uptime_ms: milliseconds since boot, in steps of ten.
+uptime_ms() { local up rest; read up rest </proc/uptime; echo "${up%.*}${up#*.}0"; }
+
+# follow NAME: shows the domain's console as it grows.
+follow() {
+  [ -e /run/followed.$1 ] && return
+  : >/run/followed.$1; : >>$logs/guest-$1.log
+  { tail -n +1 -f $logs/guest-$1.log | while IFS= read -r line; do echo "$1| $line"; done; } 2>/dev/null &
+}
+
+# waitlog NAME REGEX [SECONDS]: waits until the domain's console shows it.
+waitlog() {
+  local end=$(( $(uptime_ms) + ${3:-30} * 1000 ))
+  until grep -qE -- "$2" $logs/guest-$1.log 2>/dev/null; do
+    [ $(uptime_ms) -lt $end ] || { say "$1 did not say '$2' in ${3:-30} s"; return 1; }
+    usleep 50000
+  done
+}
+
+# alive NAME: does a domain of this name that was created here still exist?
+alive() { xenstore-exists /local/domain/$(cat /run/domid.$1 2>/dev/null || echo none)/domid 2>/dev/null; }
+
+# create NAME FILE: xl create, remembering the domain's number.
+create() {
+  xl create $2 >/run/create.$1 2>&1
+  local status=$?
+  [ $status = 0 ] || cat /run/create.$1
+  xl domid $1 >/run/domid.$1 2>/dev/null
+  follow $1
+  return $status
+}
+
+# audiodom: creates the audio domain and waits until it is ready to serve.
+audiodom() {
+  create audiodom /etc/xen/audio-dom.cfg || return
+  waitlog audiodom "${AUDIODOM_READY:-[Rr]eady}" 30
+}
+
+default_vsnd="vsnd=[['CARD, backend=audiodom, short-name=Audio, sample-rates=48000, sample-formats=s16_le, channels-min=2, channels-max=2, buffer-size=65536', 'PCM, name=main', 'STREAM, unique-id=main, type=p']]"
+
+# guest NAME COMMANDS [CFG]: a Linux guest that runs COMMANDS once its sound card is there and then
+# powers off. CFG replaces the line that gives it a stereo playback stream; "none" gives it no card.
+guest() {
+  local name=$1 dir=/run/guest.$1 cfg=${3:-$default_vsnd} card=60
+  case $cfg in *vsnd*) ;; none) card=0; cfg= ;; *) card=0 ;; esac
+  rm -rf $dir; mkdir -p $dir/files
+  cp -a /host/guest/. $dir/files/ 2>/dev/null
+  printf '%s\n' "$2" >$dir/files/commands
+  ( cat /boot/guest.cpio; cd $dir/files; find . | cpio -o -H newc 2>/dev/null ) >$dir/ramdisk
+  { cat /etc/xen/guest.cfg; printf 'name="%s"\nramdisk="%s"\nextra="%s card=%d"\n%s\n' $name $dir/ramdisk "$GUEST_EXTRA" $card "$cfg"; } >$dir/cfg
+  rm -rf $dir/files
+  : >$logs/guest-$name.log
+  create $name $dir/cfg
+  local status=$?
+  rm -f $dir/ramdisk
+  return $status
+}
+
+# wait_guest NAME [SECONDS]: waits until the guest is gone; returns what its commands returned.
+wait_guest() {
+  local end=$(( $(uptime_ms) + ${2:-120} * 1000 ))
+  while alive $1; do
+    [ $(uptime_ms) -lt $end ] || { say "$1 still runs after ${2:-120} s"; return 124; }
+    usleep 100000
+  done
+  local status=$(sed -n 's/^GUEST-EXIT \([0-9]*\).*/\1/p' $logs/guest-$1.log | tail -n 1)
+  return ${status:-125}
+}
+
+# collect: copies every log to the host.
+collect() {
+  local to=/host/logs
+  cp $logs/*.log $to/ 2>/dev/null
+  for file in /var/log/xen/*.log; do [ -f $file ] && cp $file $to/; done
+  dmesg >$to/dom0.dmesg
+  timeout 10 xenstore-ls -fp >$to/xenstore 2>&1
+  timeout 10 xl list -v >$to/domains 2>&1
+  timeout 10 xl dmesg >$to/xen.dmesg 2>&1
+}

@@ -1,0 +1,30 @@
+# Sourced by dom0's init after a restore. /host/mode says what the host wants.
+. /host/lib.sh
+GUEST_EXTRA="console=hvc0 quiet mitigations=off"
+cp /host/*.cfg /etc/xen/ 2>/dev/null
+[ -f /host/audiodom ] && cp /host/audiodom /boot/audiodom
+cd /root
+case $(cat /host/mode) in
+shell)
+  read columns rows term </host/terminal
+  stty sane cols $columns rows $rows </dev/console
+  cp /host/lib.sh /root/.profile
+  echo 'PS1="dom0:\w# "; cd /etc/xen' >>/root/.profile
+  echo 'echo "Xen $(xl info xen_version), dom0. Try: audiodom; xl list; cat audio-dom.cfg guest.cfg; guest NAME COMMANDS. Ctrl-] ends."' >>/root/.profile
+  GUEST_EXTRA="$GUEST_EXTRA" TERM=$term ENV=/root/.profile setsid cttyhack sh -l
+  collect
+  echo 0 >/host/status ;;
+*)
+  # The host can ask for the logs of a run that hangs.
+  while read -r word </dev/console; do
+    case $word in dump) collect; echo "RIG DUMPED" ;; esac
+  done &
+  ( . /host/script.sh ) </dev/null
+  status=$?
+  collect
+  usleep 1100000   # followers look once a second
+  echo $status >/host/status
+  echo "RIG EXIT $status" ;;
+esac
+sync
+umount -l /host

@@ -1,0 +1,424 @@
+//! One run: a script in dom0 of a restored machine, and what came of it.
+
+use super::console::{Console, Silence};
+use super::machine::Machine;
+use super::place::{self, RunDir};
+use super::snapshot::{Snapshot, snapshot};
+use super::{Kind, Xen};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Time for a restored machine to be told to go on.
+const RESTORE: Duration = Duration::from_secs(60);
+/// Time for dom0 to hand over its logs when a run hangs.
+const DUMP: Duration = Duration::from_secs(20);
+/// Time from the script's end to power off.
+const POWER_OFF: Duration = Duration::from_secs(60);
+/// Lines shown of each log when a run failed.
+const TAIL: usize = 25;
+
+/// A run to be made.
+#[derive(Clone, Debug)]
+pub struct Run {
+    script: String,
+    files: Vec<(PathBuf, String)>,
+    kind: Kind,
+    wav: Option<PathBuf>,
+    kernel: Option<PathBuf>,
+    needs_kernel: bool,
+    timeout: Duration,
+    echo: Option<bool>,
+}
+
+impl Run {
+    /// A run of the shell `script` in dom0, with what `dom0/lib.sh` defines at hand.
+    #[must_use]
+    pub fn new(script: impl Into<String>) -> Self {
+        Self {
+            script: script.into(),
+            files: Vec::new(),
+            kind: Kind::default(),
+            wav: None,
+            kernel: None,
+            needs_kernel: true,
+            timeout: Duration::from_secs(300),
+            echo: None,
+        }
+    }
+
+    /// Gives every guest a copy of the host's file at this absolute path.
+    #[must_use]
+    pub fn guest_file(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
+        self.files.push((host.into(), guest.into()));
+        self
+    }
+
+    /// Boots this Xen.
+    #[must_use]
+    pub fn xen(mut self, xen: Xen) -> Self {
+        self.kind.xen = xen;
+        self
+    }
+
+    /// Lets time pass as on the host instead of counting instructions: audio is heard, not compared.
+    #[must_use]
+    pub fn realtime(mut self) -> Self {
+        self.kind.realtime = true;
+        self
+    }
+
+    /// Gives the machine a card that can record, too.
+    #[must_use]
+    pub fn duplex(mut self) -> Self {
+        self.kind.duplex = true;
+        self
+    }
+
+    /// Puts what the card played here.
+    #[must_use]
+    pub fn wav(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wav = Some(path.into());
+        self
+    }
+
+    /// Uses this audio domain image instead of building one.
+    #[must_use]
+    pub fn kernel(mut self, elf: impl Into<PathBuf>) -> Self {
+        self.kernel = Some(elf.into());
+        self
+    }
+
+    /// Builds no audio domain image: the script does not need it.
+    #[must_use]
+    pub fn without_audiodom(mut self) -> Self {
+        self.needs_kernel = false;
+        self
+    }
+
+    /// Ends the run after this much of the host's time, preparation not counted.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Shows the script's output on stdout as it comes, or all of dom0's console if `verbose`.
+    #[must_use]
+    pub fn echo(mut self, verbose: bool) -> Self {
+        self.echo = Some(verbose);
+        self
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Makes the run. The script's own failure is an outcome, not an error.
+    ///
+    /// # Errors
+    /// The machine cannot be built or started, or the run was interrupted.
+    pub fn go(&self) -> Result<Outcome> {
+        let root = place::root()?;
+        let snapshot = snapshot(&root, self.kind)?;
+        let run = self.prepare(&root)?;
+        fs::write(run.path.join("share/mode"), "script\n")?;
+        fs::write(run.path.join("share/script.sh"), &self.script)?;
+        let began = Instant::now();
+        let (mut machine, stdin, stdout) = resume(&snapshot, &run)?;
+        let console = Console::new(stdout, &run.path.join("serial.log"))?;
+        let end = began + self.timeout;
+        let mut lines = Vec::new();
+        let silence = loop {
+            match console.line(end) {
+                Ok((at, text)) => {
+                    let done = text.starts_with("RIG EXIT");
+                    self.take(
+                        &mut lines,
+                        Line {
+                            at: at - began,
+                            text,
+                        },
+                    );
+                    if done {
+                        break None;
+                    }
+                }
+                Err(silence) => break Some(silence),
+            }
+        };
+        if silence == Some(Silence::TimedOut) {
+            dump(&mut machine, stdin, &console);
+        } else if silence.is_none() && !machine.ended(POWER_OFF) {
+            eprintln!("rig: dom0 did not power off");
+        }
+        machine.stop();
+        if silence == Some(Silence::Interrupted) {
+            bail!("interrupted; logs are in {}", run.path.display());
+        }
+        self.outcome(run, lines, silence, began)
+    }
+
+    fn take(&self, lines: &mut Vec<Line>, line: Line) {
+        if self
+            .echo
+            .is_some_and(|verbose| verbose || !line.is_machine())
+        {
+            println!("{line}");
+        }
+        lines.push(line);
+    }
+
+    /// Fills the run's shared directory.
+    pub(super) fn prepare(&self, root: &Path) -> Result<RunDir> {
+        let kernel = self.image()?;
+        let run = place::run_dir(root)?;
+        let share = run.path.join("share");
+        let guest = share.join("guest");
+        fs::create_dir_all(&guest)?;
+        for (host, path) in &self.files {
+            let to = guest.join(path.trim_start_matches('/'));
+            ensure!(
+                !path.split('/').any(|part| part == ".."),
+                "{path} is no path in a guest"
+            );
+            fs::create_dir_all(to.parent().context("a file needs a name")?)?;
+            fs::copy(host, &to).with_context(|| format!("copying {}", host.display()))?;
+        }
+        if let Some(kernel) = kernel {
+            let to = share.join("audiodom");
+            fs::copy(&kernel, to).with_context(|| format!("copying {}", kernel.display()))?;
+        }
+        fs::write(share.join("lib.sh"), include_str!("dom0/lib.sh"))?;
+        fs::write(share.join("session.sh"), include_str!("dom0/session.sh"))?;
+        fs::write(share.join("guest.cfg"), include_str!("dom0/guest.cfg"))?;
+        fs::write(share.join("audio-dom.cfg"), audio_dom_cfg()?)?;
+        Ok(run)
+    }
+
+    /// The audio domain's ELF, built if none was named.
+    fn image(&self) -> Result<Option<PathBuf>> {
+        if self.kernel.is_some() || !self.needs_kernel {
+            return Ok(self.kernel.clone());
+        }
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command
+            .args(["kernel", "-q"])
+            .current_dir(place::checkout())
+            .stdin(Stdio::null());
+        let output = command.output().context("starting cargo")?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "cargo kernel failed:\n{told}");
+        Ok(Some(place::checkout().join(
+            "target/kernel/x86_64-unknown-linux-gnu/kernel/audiodom",
+        )))
+    }
+
+    fn outcome(
+        &self,
+        run: RunDir,
+        lines: Vec<Line>,
+        silence: Option<Silence>,
+        began: Instant,
+    ) -> Result<Outcome> {
+        let status = fs::read_to_string(run.path.join("share/status"))
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
+        let mut logs = BTreeMap::new();
+        for entry in fs::read_dir(run.path.join("share/logs"))?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if let Some(name) = name
+                .strip_prefix("guest-")
+                .and_then(|name| name.strip_suffix(".log"))
+            {
+                let text = fs::read(entry.path())?;
+                logs.insert(
+                    name.to_string(),
+                    String::from_utf8_lossy(&text).replace('\r', ""),
+                );
+            }
+        }
+        let mut wav = run.path.join("card.wav");
+        if let Some(to) = &self.wav {
+            fs::copy(&wav, to)
+                .with_context(|| format!("copying the recording to {}", to.display()))?;
+            wav.clone_from(to);
+        }
+        let took = began.elapsed();
+        let dir = run.path.clone();
+        let status = status.unwrap_or(if silence == Some(Silence::TimedOut) {
+            124
+        } else {
+            125
+        });
+        Ok(Outcome {
+            status,
+            timed_out: silence == Some(Silence::TimedOut),
+            lines,
+            wav,
+            logs,
+            dir,
+            took,
+            _run: run,
+        })
+    }
+}
+
+/// The project's own configuration of the audio domain, with the image where dom0 has it.
+fn audio_dom_cfg() -> Result<String> {
+    let path = place::checkout().join("boot/audio-dom.cfg");
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let lines = text.lines().map(|line| {
+        let name = line.split('=').next().unwrap_or_default().trim();
+        if name == "kernel" {
+            "kernel = \"/boot/audiodom\""
+        } else {
+            line
+        }
+    });
+    Ok(lines.collect::<Vec<_>>().join("\n") + "\n")
+}
+
+/// A restored machine that has been told to go on, and its console's two ends.
+pub(super) fn resume(
+    snapshot: &Snapshot,
+    run: &RunDir,
+) -> Result<(Machine, ChildStdin, ChildStdout)> {
+    let (mut machine, mut stdin, stdout) =
+        Machine::start(&snapshot.parts, &run.path, Some(&snapshot.state))?;
+    machine.qmp.await_status(
+        "query-status",
+        &["paused", "prelaunch", "postmigrate"],
+        RESTORE,
+    )?;
+    // Sent before time goes on, the word arrives at the same instant of every run.
+    stdin.write_all(b"\n")?;
+    stdin.flush()?;
+    for _ in 0..3 {
+        machine.qmp.command("query-status", json!({}))?;
+    }
+    machine.qmp.command("cont", json!({}))?;
+    Ok((machine, stdin, stdout))
+}
+
+/// Asks dom0, and if it is silent Xen itself, what they are doing.
+fn dump(machine: &mut Machine, mut stdin: ChildStdin, console: &Console) {
+    let _ = stdin.write_all(b"dump\n").and_then(|()| stdin.flush());
+    let end = Instant::now() + DUMP;
+    while let Ok((_, line)) = console.line(end) {
+        if line.starts_with("RIG DUMPED") {
+            return;
+        }
+    }
+    // Three times Ctrl-A turns the serial port to Xen; then registers of all domains and its queues.
+    let _ = stdin
+        .write_all(b"\x01\x01\x010dqr")
+        .and_then(|()| stdin.flush());
+    let end = Instant::now() + Duration::from_secs(3);
+    while console.line(end).is_ok() {}
+    let _ = machine.qmp.command("query-status", json!({}));
+}
+
+/// A line of dom0's console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Since the run began, in the host's time.
+    pub at: Duration,
+    /// Without its end and terminal controls.
+    pub text: String,
+}
+
+impl Line {
+    /// Did Xen, the kernel or the rig say it, not the script?
+    #[must_use]
+    pub fn is_machine(&self) -> bool {
+        let kernel = self
+            .text
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once(']'));
+        let kernel = kernel.is_some_and(|(time, _)| time.trim().parse::<f64>().is_ok());
+        self.text.starts_with("(XEN)") || self.text.starts_with("RIG ") || kernel
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "[{:7.2}] {}", self.at.as_secs_f64(), self.text)
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The script's exit status; 124 if time ran out, 125 if the machine ended without one.
+    pub status: i32,
+    /// Did time run out?
+    pub timed_out: bool,
+    /// dom0's console.
+    pub lines: Vec<Line>,
+    /// What the card played.
+    pub wav: PathBuf,
+    /// Each domain's console, by name.
+    pub logs: BTreeMap<String, String>,
+    /// All logs: `serial.log`, `qemu.log`, and dom0's in `share/logs`.
+    pub dir: PathBuf,
+    /// From the restore to the end, in the host's time.
+    pub took: Duration,
+    _run: RunDir,
+}
+
+impl Outcome {
+    /// What the script printed, without Xen's and the kernel's lines.
+    pub fn said(&self) -> impl Iterator<Item = &str> {
+        self.lines
+            .iter()
+            .filter(|line| !line.is_machine())
+            .map(|line| line.text.as_str())
+    }
+
+    /// The console of the domain called `name`; empty if it never had one.
+    #[must_use]
+    pub fn log(&self, name: &str) -> &str {
+        self.logs.get(name).map_or("", String::as_str)
+    }
+}
+
+/// The end of every log, for a failed test's message.
+impl fmt::Display for Outcome {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.timed_out {
+            " (time ran out)"
+        } else {
+            ""
+        };
+        writeln!(
+            out,
+            "status {}{how} after {:.1} s",
+            self.status,
+            self.took.as_secs_f32()
+        )?;
+        writeln!(out, "--- end of dom0's console")?;
+        for line in self
+            .lines
+            .iter()
+            .skip(self.lines.len().saturating_sub(TAIL))
+        {
+            writeln!(out, "{line}")?;
+        }
+        for (name, text) in &self.logs {
+            writeln!(out, "--- end of {name}'s console")?;
+            let lines: Vec<&str> = text.lines().collect();
+            for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
+                writeln!(out, "{line}")?;
+            }
+        }
+        write!(out, "--- all logs are in {}", self.dir.display())
+    }
+}
