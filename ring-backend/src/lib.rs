@@ -24,6 +24,7 @@ pub mod link;
 pub mod orders;
 pub mod statistics;
 pub mod status;
+pub mod wire;
 pub mod world;
 pub mod xenbus;
 pub mod xenstore;
