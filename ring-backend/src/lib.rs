@@ -17,11 +17,13 @@
 extern crate alloc;
 
 pub mod backend;
+pub mod channel;
 pub mod config;
 pub mod control;
 pub mod format;
 pub mod link;
 pub mod orders;
+pub mod ring;
 pub mod statistics;
 pub mod status;
 pub mod wire;
