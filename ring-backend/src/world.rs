@@ -116,6 +116,13 @@ pub trait World {
 
     /// Whether the port was notified since the last call; clears it.
     fn take_event(&mut self, port: LocalPort) -> bool;
+
+    /// Whether notifications of a port shall end a sleep; those of a new port do. `false` if
+    /// this world cannot choose: then every port must be taken from, or the domain never sleeps.
+    fn listen(&mut self, port: LocalPort, wanted: bool) -> bool {
+        let _ = (port, wanted);
+        false
+    }
 }
 
 /// How the card wants its frames.
