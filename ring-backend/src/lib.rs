@@ -16,6 +16,7 @@
 
 extern crate alloc;
 
+pub mod arena;
 pub mod backend;
 pub mod channel;
 pub mod config;
@@ -23,7 +24,9 @@ pub mod control;
 pub mod format;
 pub mod link;
 pub mod orders;
+pub mod pages;
 pub mod ring;
+pub mod shadow;
 pub mod statistics;
 pub mod status;
 pub mod wire;
