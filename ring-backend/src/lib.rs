@@ -22,6 +22,7 @@ pub mod channel;
 pub mod config;
 pub mod control;
 pub mod format;
+pub mod hw_params;
 pub mod link;
 pub mod orders;
 pub mod pages;
