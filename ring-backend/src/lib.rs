@@ -16,11 +16,13 @@
 
 extern crate alloc;
 
+pub mod allowance;
 pub mod arena;
 pub mod backend;
 pub mod channel;
 pub mod config;
 pub mod control;
+pub mod event;
 pub mod format;
 pub mod hw_params;
 pub mod link;
