@@ -23,6 +23,9 @@ waitlog() {
   done
 }
 
+# tell NAME LINE: types a line at the domain's console.
+tell() { echo "$2" >$(xenstore-read /local/domain/$(cat /run/domid.$1)/console/tty); }
+
 # alive NAME: does a domain of this name that was created here still exist?
 alive() { xenstore-exists /local/domain/$(cat /run/domid.$1 2>/dev/null || echo none)/domid 2>/dev/null; }
 

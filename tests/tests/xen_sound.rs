@@ -1,0 +1,187 @@
+//! Sound, end to end: real Xen, its real toolstack, Debian's kernels and ALSA's programs.
+//!
+//! Time is counted in instructions, so a run's recording is the same on any host. Each test is a
+//! script in dom0 and a judgement of what the card's DAC got.
+
+use std::path::{Path, PathBuf};
+use tests::judge::exact::{self, Match};
+use tests::judge::recording::{Frame, RATE, Recording};
+use tests::judge::tone::{self, Expected};
+use tests::rig::{Outcome, Run};
+use tests::signal::{self, Tone};
+
+/// A directory for one test's material, emptied first.
+fn material(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir_all(&dir).expect("a directory under target");
+    dir
+}
+
+/// Writes frames as a file for a guest and gives them back.
+fn stereo(path: &Path, samples: Vec<i16>) -> Vec<Frame> {
+    signal::write_stereo(path, &samples).expect("the material is written");
+    samples.as_chunks::<2>().0.to_vec()
+}
+
+/// Runs a script with a file for its guests; fails unless the script does well.
+fn run(script: &str, files: &[&Path]) -> (Outcome, Recording) {
+    let mut run = Run::new(script);
+    for file in files {
+        let name = file.file_name().expect("a file").to_string_lossy();
+        run = run.guest_file(*file, format!("/material/{name}"));
+    }
+    let outcome = run.go().expect("the machine runs");
+    assert_eq!(outcome.status, 0, "{outcome}");
+    let recording = Recording::read(&outcome.wav).expect("the card played");
+    (outcome, recording)
+}
+
+/// The number before ` ms` in the script's line that contains `what`.
+fn millis(outcome: &Outcome, what: &str) -> u64 {
+    outcome
+        .said()
+        .find_map(|line| line.split_once(what)?.1.trim().strip_suffix(" ms")?.parse().ok())
+        .unwrap_or_else(|| panic!("no '{what}' in\n{outcome}"))
+}
+
+#[test]
+fn a_guests_file_reaches_the_card_sample_for_sample() {
+    let file = material("one").join("noise.wav");
+    let noise = stereo(&file, signal::noise(1, 5 * RATE as usize));
+    let (outcome, recording) = run(include_str!("../scripts/one_guest.sh"), &[&file]);
+    let found = exact::find(&noise, &recording.frames);
+    assert!(matches!(found, Match::At(_)), "{found}\n{outcome}");
+    println!("noise of {} frames: {found}", noise.len());
+}
+
+#[test]
+fn two_guests_are_both_heard_without_gap_or_click() {
+    let dir = material("two");
+    let low = Expected {
+        frequency: 440.0,
+        amplitude: 0.25,
+    };
+    let high = Expected {
+        frequency: 1_703.0,
+        amplitude: 0.125,
+    };
+    let write = |name: &str, expected: Expected, rate, channels, bits| {
+        let path = dir.join(name);
+        let tone = Tone {
+            rate,
+            channels,
+            frequency: expected.frequency,
+            amplitude: expected.amplitude,
+            seconds: 22.0,
+        };
+        tone.write(&path, bits).expect("the material is written");
+        path
+    };
+    let files = [
+        write("low.wav", low, 48_000, 2, 16),
+        write("high.wav", high, 44_100, 1, 32),
+    ];
+    let (outcome, recording) = run(
+        include_str!("../scripts/two_guests.sh"),
+        &[&files[0], &files[1]],
+    );
+    for channel in 0..2 {
+        let heard = tone::judge(&recording.channel(channel), &[low, high])
+            .unwrap_or_else(|| panic!("a tone is missing in channel {channel}\n{outcome}"));
+        println!("channel {channel}: {heard:?}");
+        assert!(heard.seconds() >= 20.0, "only {} s", heard.seconds());
+        assert!(heard.crest < 8.0, "a click at frame {}: {heard:?}", heard.worst_at);
+        for (verdict, expected) in heard.tones.iter().zip([low, high]) {
+            let level = 20.0 * expected.amplitude.log10();
+            assert_eq!(verdict.pieces, 1, "{heard:?}");
+            assert!((verdict.level_db - level).abs() < 0.1, "{heard:?}");
+            assert!(verdict.snr_db > 70.0, "{heard:?}");
+        }
+    }
+}
+
+#[test]
+fn aplay_drains_and_starts_again_twenty_times() {
+    let file = material("drain").join("short.wav");
+    let noise = stereo(&file, signal::noise(2, RATE as usize / 4));
+    let (outcome, recording) = run(include_str!("../scripts/drain.sh"), &[&file]);
+    let mut rest = recording.frames.as_slice();
+    for round in 1..=20 {
+        match exact::find(&noise, rest) {
+            Match::At(at) => rest = &rest[at + noise.len()..],
+            other => panic!("round {round}: {other}\n{outcome}"),
+        }
+    }
+    assert!(matches!(exact::find(&noise, rest), Match::Absent));
+}
+
+/// Noise in one channel, silence in the other.
+fn one_sided(seed: u64, frames: usize, channel: usize) -> Vec<i16> {
+    let mut samples = signal::noise(seed, frames);
+    samples.iter_mut().skip(1 - channel).step_by(2).for_each(|sample| *sample = 0);
+    samples
+}
+
+fn keep(frames: &[Frame], channel: usize) -> Vec<Frame> {
+    frames.iter().map(|frame| [frame[channel], 0]).collect()
+}
+
+#[test]
+fn a_guest_destroyed_in_mid_play_does_not_touch_the_other() {
+    let dir = material("destroy");
+    let (left, right) = (dir.join("left.wav"), dir.join("right.wav"));
+    let kept = stereo(&left, one_sided(3, 12 * RATE as usize, 0));
+    let lost = stereo(&right, one_sided(4, 12 * RATE as usize, 1));
+    let (outcome, recording) = run(include_str!("../scripts/destroy.sh"), &[&left, &right]);
+    let found = exact::find(&keep(&kept, 0), &keep(&recording.frames, 0));
+    assert!(matches!(found, Match::At(_)), "keeper: {found}\n{outcome}");
+    let found = exact::find(&keep(&lost, 1), &keep(&recording.frames, 1));
+    let Match::Differs { agree, .. } = found else {
+        panic!("victim: {found}\n{outcome}");
+    };
+    assert!(agree > RATE as usize, "the victim was heard for {agree} frames only");
+    let took = millis(&outcome, "destroyed in");
+    assert!(took < 2_000, "xl destroy took {took} ms\n{outcome}");
+    println!("victim heard for {agree} frames, xl destroy took {took} ms, keeper exact");
+}
+
+#[test]
+fn a_bad_configuration_gets_a_clear_error_and_harms_nobody() {
+    let file = material("bad").join("noise.wav");
+    let noise = stereo(&file, signal::noise(5, 20 * RATE as usize));
+    let (outcome, recording) = run(include_str!("../scripts/bad_config.sh"), &[&file]);
+    let found = exact::find(&noise, &recording.frames);
+    assert!(matches!(found, Match::At(_)), "keeper: {found}\n{outcome}");
+    let error = outcome
+        .said()
+        .find_map(|line| line.split_once("ERROR: "))
+        .map_or("", |(_, error)| error);
+    assert!(error.contains("sample-formats"), "the error says '{error}'\n{outcome}");
+    println!("told: {error}");
+}
+
+#[test]
+fn without_a_card_guests_still_play_in_time() {
+    let file = material("none").join("noise.wav");
+    stereo(&file, signal::noise(6, 3 * RATE as usize));
+    let (outcome, recording) = run(include_str!("../scripts/no_card.sh"), &[&file]);
+    assert!(recording.sounding(0).is_empty(), "something was heard");
+    let state = outcome.said().find_map(|line| line.split_once("STATE: "));
+    assert!(state.is_some_and(|(_, state)| state.contains("no card")), "{outcome}");
+}
+
+#[test]
+fn shutting_the_audio_domain_down_leaves_the_card_quiet() {
+    let file = material("shutdown").join("noise.wav");
+    let noise = stereo(&file, signal::noise(7, 30 * RATE as usize));
+    let (outcome, recording) = run(include_str!("../scripts/shutdown.sh"), &[&file]);
+    let Match::Differs { agree, .. } = exact::find(&noise, &recording.frames) else {
+        panic!("the guest was not heard, or was heard to its end\n{outcome}");
+    };
+    assert!(agree > RATE as usize, "{outcome}");
+    let took = millis(&outcome, "shut down in");
+    assert!(took < 5_000, "{outcome}");
+    let qemu = std::fs::read_to_string(outcome.dir.join("qemu.log")).unwrap_or_default();
+    assert!(!qemu.contains("vtd_iommu_translate"), "DMA after the end: {qemu}");
+}
