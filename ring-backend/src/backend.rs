@@ -75,6 +75,11 @@ impl<P> Backend<P> {
         &self.plane
     }
 
+    /// The data plane, to set what is not in xenstore.
+    pub fn plane_mut(&mut self) -> &mut P {
+        &mut self.plane
+    }
+
     /// The xenstore client, to look at.
     #[must_use]
     pub fn client(&self) -> &Client {

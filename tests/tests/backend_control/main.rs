@@ -1,0 +1,7 @@
+//! The control plane against a fake xenstored, with libxl and Linux' frontend played by the fakes.
+
+mod hostile;
+mod life;
+mod limits;
+mod published;
+mod site;
