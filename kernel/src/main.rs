@@ -1,8 +1,149 @@
 //! The audio domain: a paravirtual Xen guest that owns the sound card.
+//!
+//! One address space, one vCPU, no interrupts and no threads: start-up builds the parts one after
+//! another, and then a single loop serves guests and card until the toolstack ends it. This crate
+//! is the only one with `unsafe` code; what it knows of Xen, it offers to [`ring_backend`] and
+//! [`drivers`] as the traits they ask for.
 #![no_std]
 #![no_main]
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
+extern crate alloc;
+
+mod abi;
+mod card;
+mod console;
+mod dma;
+mod event;
+mod grant;
+mod heap;
+mod hypercall;
+mod mm;
+mod mmio;
+mod options;
+mod panic;
+mod pci;
+mod quiesce;
+mod ready;
+mod refuse;
+mod shared;
+mod start;
+mod time;
+mod trap;
+mod world;
+mod xenstore_io;
+
+use card::HdaCard;
+use console::log;
+use core::fmt::Write;
+use heapless::String;
+use options::Options;
+use pci::StartStore;
+use ready::Ready;
+use refuse::Refuse;
+use ring_backend::backend::Backend;
+use ring_backend::orders;
+use ring_backend::status::{CARD_OCTETS, LoopCounters};
+use ring_backend::world::{Card, CardFormat, CardSample, Nanos};
+use ring_backend::xenstore::{Blocking, Client};
+use start::Boot;
+use world::Xen;
+use xenstore_io::{StoreRing, StoreWaiter};
+
+/// Pages that stay out of the heap.
+const SPARE_PAGES: usize = 8;
+/// What guests' streams are mixed to where there is no card.
+const NO_CARD: CardFormat = CardFormat {
+    rate: 48_000,
+    channels: 2,
+    sample: CardSample::S16,
+};
+
+/// Runs the domain; the whole story.
+fn main(boot: &Boot) -> ! {
+    let entered = start::init(boot);
+    let Some(ring) = boot.store else {
+        panic!("no xenstore: this domain was not made by a toolstack");
+    };
+    let mut ring = StoreRing::new(ring);
+    let mut client = Client::new();
+
+    let (options, complaint) = match Options::parse(boot.options) {
+        Ok(options) => (options, None),
+        Err(bad) => (Options::without_card(), Some(bad)),
+    };
+    let mut description: String<CARD_OCTETS> = String::new();
+    // Cut where it is too long.
+    let mut card = match (find_card(&mut client, &mut ring, &options), complaint) {
+        (Some(Ok(card)), _) => {
+            let _ = write!(description, "{card}");
+            Some(card)
+        }
+        (Some(Err(error)), _) => {
+            let _ = write!(description, "no card: {error}");
+            None
+        }
+        (None, Some(bad)) => {
+            let _ = write!(description, "no card: {bad}");
+            None
+        }
+        (None, None) => {
+            let _ = write!(description, "no card: as the option says");
+            None
+        }
+    };
+
+    let format = card.as_ref().map_or(NO_CARD, HdaCard::format);
+    heap::grow(mm::free_octets().saturating_sub(SPARE_PAGES * mm::PAGE));
+    let mut backend = Backend::with_plane(Refuse, options.devices, client);
+    let rate = if card.is_some() { format.rate } else { 0 };
+    backend.describe_card(&description, rate);
+    heap::seal();
+    Ready::now(entered).announce(&description);
+
+    loop {
+        event::take(ring.port());
+        backend.count_loop(counters(entered));
+        let next = backend.poll(time::now(), &mut Xen, card.as_mut(), &mut ring);
+        if let Some(order) = backend.shutdown_requested() {
+            end(card, order);
+        }
+        event::sleep(next);
+    }
+}
+
+/// Brings the card up, if that is wanted. Its frame is large and goes before the loop.
+#[inline(never)]
+fn find_card(
+    client: &mut Client,
+    ring: &mut StoreRing,
+    options: &Options,
+) -> Option<Result<HdaCard, card::NoCard>> {
+    let waiter = StoreWaiter::new(ring.port());
+    let mut store = StartStore(Blocking::new(client, ring, waiter));
+    let options = options.card.as_ref()?;
+    Some(HdaCard::find(&mut store, options))
+}
+
+/// What the loop has cost so far.
+fn counters(entered: Nanos) -> LoopCounters {
+    let now = time::now();
+    let (wakeups, asleep) = event::sleeps();
+    LoopCounters {
+        now,
+        wakeups,
+        busy_ns: now.0.saturating_sub(entered.0).saturating_sub(asleep),
+    }
+}
+
+/// Leaves in order: silence first.
+fn end(card: Option<HdaCard>, order: orders::Shutdown) -> ! {
+    if let Some(mut card) = card {
+        Card::stop(&mut card);
+    }
+    quiesce::card();
+    log!("{order:?}");
+    hypercall::shutdown(match order {
+        orders::Shutdown::PowerOff => hypercall::Shutdown::PowerOff,
+        orders::Shutdown::Reboot => hypercall::Shutdown::Reboot,
+    })
 }

@@ -1,0 +1,128 @@
+//! The sound card: found through pciback, driven by [`drivers::hda`], played by the backend.
+
+use crate::console::log;
+use crate::dma::{self, Dma};
+use crate::mm::MapError;
+use crate::mmio::Mmio;
+use crate::pci::{self, PciError, StartStore};
+use crate::quiesce;
+use crate::time::DriverClock;
+use alloc::boxed::Box;
+use core::fmt;
+use drivers::Micros;
+use drivers::hda::CardError;
+use drivers::hda::card::{self as hda, Options};
+use drivers::hda::verb::SampleBits;
+use drivers::pci::Address;
+use ring_backend::world::{Card, CardFault, CardFormat, CardSample, Nanos};
+
+/// Why there is no card; shown to the administrator as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoCard {
+    /// It is not within reach.
+    Pci(PciError),
+    /// Its registers cannot be mapped.
+    Registers(MapError),
+    /// It does not work.
+    Hda(CardError),
+}
+
+impl fmt::Display for NoCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pci(error) => error.fmt(f),
+            Self::Registers(error) => write!(f, "the card's registers: {error}"),
+            Self::Hda(error) => error.fmt(f),
+        }
+    }
+}
+
+/// A card that plays.
+pub struct HdaCard {
+    // Boxed: a codec's graph is large, and moves would take its room on the stack several times.
+    card: Box<hda::Card<Mmio, DriverClock, dma::Page>>,
+    host: Option<Address>,
+    id: u32,
+}
+
+impl HdaCard {
+    /// Finds the card and brings it up.
+    ///
+    /// # Errors
+    /// What stood in the way; the card is quiet then.
+    pub fn find(store: &mut StartStore<'_>, options: &Options) -> Result<Self, NoCard> {
+        let (front, function) = pci::connect(store).map_err(NoCard::Pci)?;
+        let octets = usize::try_from(function.registers.octets).unwrap_or(usize::MAX);
+        let regs = Mmio::map(function.registers.address, octets).map_err(NoCard::Registers)?;
+        quiesce::arm(regs.alias(), front, function);
+        let card = hda::Card::bring_up(regs, &mut Dma, DriverClock, options);
+        Ok(Self {
+            card: Box::new(card.map_err(NoCard::Hda)?),
+            host: function.host,
+            id: function.id,
+        })
+    }
+}
+
+impl fmt::Display for HdaCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(host) = self.host {
+            write!(f, "{host} ")?;
+        }
+        let (vendor, device) = (self.id & 0xffff, self.id >> 16);
+        let codec = self.card.codec().id;
+        let format = self.card.format();
+        write!(
+            f,
+            "{vendor:04x}:{device:04x}, codec {codec:08x}, {}, {} Hz {:?}",
+            self.card.route(),
+            format.rate,
+            format.bits
+        )
+    }
+}
+
+/// Says once what the backend only sees as a fault.
+fn fault(error: CardError) -> CardFault {
+    log!("card: {error}");
+    CardFault
+}
+
+impl Card for HdaCard {
+    fn format(&self) -> CardFormat {
+        let format = self.card.format();
+        CardFormat {
+            rate: format.rate,
+            channels: format.channels,
+            sample: match format.bits {
+                SampleBits::B16 => CardSample::S16,
+                SampleBits::B20 => CardSample::S32 { bits: 20 },
+                SampleBits::B24 => CardSample::S32 { bits: 24 },
+                SampleBits::B32 => CardSample::S32 { bits: 32 },
+            },
+        }
+    }
+
+    fn ring_frames(&self) -> usize {
+        self.card.ring_frames()
+    }
+
+    fn start(&mut self) -> Result<(), CardFault> {
+        self.card.start().map_err(fault)
+    }
+
+    fn stop(&mut self) {
+        if let Err(error) = self.card.stop() {
+            log!("card: {error}");
+            self.card.quiesce();
+        }
+    }
+
+    fn position(&mut self, now: Nanos) -> Result<u64, CardFault> {
+        self.card.position(Micros(now.0 / 1000)).map_err(fault)
+    }
+
+    fn write(&mut self, at: u64, frames: &[u8]) {
+        self.card.write(at, frames);
+    }
+}

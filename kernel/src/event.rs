@@ -1,0 +1,141 @@
+//! Event channels: two-level bitmaps, never an upcall.
+//!
+//! Every channel stays masked and upcalls stay off, so nothing interrupts this domain. It asks
+//! instead: a channel's pending bit is set once by its first notification, further ones cost
+//! nothing at all, and clearing it asks for the next. The domain sleeps in `SCHEDOP_poll` on the
+//! channels it listed (`xen/include/public/{event_channel,sched}.h`).
+
+use crate::hypercall::{self, Errno};
+use crate::shared::Shared;
+use core::sync::atomic::{AtomicU64, Ordering};
+use heapless::Vec;
+use ring_backend::world::{DomId, LocalPort, Nanos, RemotePort};
+use spin::Mutex;
+use xen_sys as xen;
+
+/// Ports that `SCHEDOP_poll` takes.
+pub const MAX_PORTS: usize = 128;
+/// Octets of the pending bitmap before its first.
+const PENDING: usize = 2048;
+/// Ports of the two-level interface.
+const PORTS: u32 = 4096;
+
+/// The ports that end a sleep.
+static LISTED: Mutex<Vec<u32, MAX_PORTS>> = Mutex::new(Vec::new());
+
+/// Sleeps that ended, and the time spent awake.
+static WAKEUPS: AtomicU64 = AtomicU64::new(0);
+static ASLEEP: AtomicU64 = AtomicU64::new(0);
+
+/// The pending bitmap.
+static INFO: spin::Once<&'static Shared> = spin::Once::new();
+
+/// Starts with nothing listed.
+pub fn init(shared_info: &'static Shared) {
+    INFO.call_once(|| shared_info);
+}
+
+/// Lists a port that already exists. False if the list is full.
+pub fn list(port: u32) -> bool {
+    LISTED.lock().push(port).is_ok()
+}
+
+/// Lists what `open` opens, or opens nothing.
+fn open(open: impl FnOnce() -> Result<u32, Errno>) -> Result<LocalPort, Errno> {
+    let mut listed = LISTED.lock();
+    if listed.is_full() {
+        return Err(Errno(0));
+    }
+    let port = open()?;
+    let _ = listed.push(port);
+    drop(listed);
+    // Xen may have set it while binding; nothing was said yet.
+    take(LocalPort(port));
+    Ok(LocalPort(port))
+}
+
+/// Binds a port that `dom` offers to this domain.
+///
+/// # Errors
+/// Xen's, or 0 where [`MAX_PORTS`] are open.
+pub fn bind(dom: DomId, remote: RemotePort) -> Result<LocalPort, Errno> {
+    open(|| {
+        let mut argument = xen::evtchn_bind_interdomain {
+            remote_dom: dom.0,
+            remote_port: remote.0,
+            local_port: 0,
+        };
+        hypercall::event_channel(&mut argument)?;
+        Ok(argument.local_port)
+    })
+}
+
+/// Offers a new port to `dom`.
+///
+/// # Errors
+/// As [`bind`].
+pub fn offer(dom: DomId) -> Result<LocalPort, Errno> {
+    open(|| {
+        let mut argument = xen::evtchn_alloc_unbound {
+            dom: crate::abi::DOMID_SELF,
+            remote_dom: dom.0,
+            port: 0,
+        };
+        hypercall::event_channel(&mut argument)?;
+        Ok(argument.port)
+    })
+}
+
+/// Closes a port and forgets what is pending on it.
+pub fn close(port: LocalPort) {
+    let mut argument = xen::evtchn_close { port: port.0 };
+    // Only a port that is not open is refused, and then there is nothing to close.
+    let _ = hypercall::event_channel(&mut argument);
+    let mut listed = LISTED.lock();
+    if let Some(index) = listed.iter().position(|&listed| listed == port.0) {
+        listed.swap_remove(index);
+    }
+    drop(listed);
+    take(port);
+}
+
+/// Notifies the other end.
+pub fn notify(port: LocalPort) {
+    let mut argument = xen::evtchn_send { port: port.0 };
+    // The other end may be gone; that is its own affair.
+    let _ = hypercall::event_channel(&mut argument);
+}
+
+/// Whether the port was notified; clears it.
+pub fn take(port: LocalPort) -> bool {
+    let Some(info) = INFO.get().filter(|_| port.0 < PORTS) else {
+        return false;
+    };
+    let word = PENDING + (port.0 / 32 * 4) as usize;
+    let bit = 1 << (port.0 % 32);
+    // The look before the locked operation: most ports are quiet most of the time.
+    info.load(word) & bit != 0 && info.clear_bits(word, bit) & bit != 0
+}
+
+/// Sleeps until a listed port is pending or until `deadline`. May return early.
+pub fn sleep(deadline: Option<Nanos>) {
+    let before = crate::time::now();
+    if deadline.is_some_and(|deadline| deadline <= before) {
+        return;
+    }
+    let listed = LISTED.lock();
+    // A refusal would only make this domain spin.
+    let _ = hypercall::poll(&listed, deadline.map(|deadline| deadline.0));
+    drop(listed);
+    let slept = crate::time::now().0 - before.0;
+    WAKEUPS.fetch_add(1, Ordering::Relaxed);
+    ASLEEP.fetch_add(slept, Ordering::Relaxed);
+}
+
+/// Wake-ups so far, and nanoseconds slept.
+pub fn sleeps() -> (u64, u64) {
+    (
+        WAKEUPS.load(Ordering::Relaxed),
+        ASLEEP.load(Ordering::Relaxed),
+    )
+}

@@ -1,0 +1,124 @@
+//! The PCI front-end's page, port and store, for [`drivers::pci`].
+
+use crate::event;
+use crate::grant;
+use crate::mm;
+use crate::shared::Shared;
+use crate::time::{self, DriverClock};
+use crate::xenstore_io::{StoreRing, StoreWaiter};
+use core::fmt;
+use drivers::Micros;
+use drivers::pci::audio::{self, AudioError, AudioFunction};
+use drivers::pci::front::PciFront;
+use drivers::pci::handshake::{self, HandshakeError, Offer};
+use drivers::pci::{OpChannel, Store, StoreError};
+use ring_backend::world::{DomId, LocalPort, Nanos};
+use ring_backend::xenstore::{self as xs, Blocking, BlockingError};
+
+/// pciback lives in the domain that owns the hardware.
+const HARDWARE_DOMAIN: DomId = DomId(0);
+
+/// The operation page and its event channel.
+pub struct OpPage {
+    page: Shared,
+    port: LocalPort,
+}
+
+/// A connection to pciback.
+pub type Front = PciFront<OpPage, DriverClock>;
+
+/// Why there is no sound card to drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PciError {
+    /// No page, grant or event channel is left for the operation page.
+    NoOffer,
+    /// pciback and we did not find together.
+    Handshake(HandshakeError),
+    /// What it gave us is no sound card.
+    Audio(AudioError),
+}
+
+impl fmt::Display for PciError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoOffer => f.write_str("Xen gives no grant or event channel for pciback"),
+            Self::Handshake(error) => error.fmt(f),
+            Self::Audio(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Connects to pciback, finds the sound card and switches it on.
+///
+/// # Errors
+/// What stood in the way.
+pub fn connect(store: &mut StartStore<'_>) -> Result<(Front, AudioFunction), PciError> {
+    let page = mm::take_page().ok_or(PciError::NoOffer)?;
+    let gref = grant::lend(HARDWARE_DOMAIN, page).map_err(|_| PciError::NoOffer)?;
+    let port = event::offer(HARDWARE_DOMAIN).map_err(|_| PciError::NoOffer)?;
+    // SAFETY: taken and lent for this and never given back.
+    let page = unsafe { Shared::new(page, mm::PAGE) };
+    page.copy_in(0, &[0; mm::PAGE]);
+    let offer = Offer {
+        page: gref,
+        port: port.0,
+    };
+    let functions = handshake::connect(store, &DriverClock, offer).map_err(PciError::Handshake)?;
+    let mut front = PciFront::new(OpPage { page, port }, DriverClock);
+    let function = audio::find(&mut front, &functions).map_err(PciError::Audio)?;
+    function.enable(&mut front).map_err(PciError::Audio)?;
+    function.tune(&mut front).map_err(PciError::Audio)?;
+    Ok((front, function))
+}
+
+impl OpChannel for OpPage {
+    fn load(&self, offset: usize) -> u32 {
+        self.page.load(offset)
+    }
+
+    fn store(&mut self, offset: usize, value: u32) {
+        self.page.store(offset, value);
+    }
+
+    fn set_bits(&mut self, offset: usize, bits: u32) {
+        self.page.set_bits(offset, bits);
+    }
+
+    fn notify(&mut self) {
+        event::notify(self.port);
+    }
+
+    fn wait(&mut self, limit: Micros) {
+        let until = Nanos(time::now().0.saturating_add(limit.0.saturating_mul(1000)));
+        // Notified before the caller's last look: it looks again first.
+        if !event::take(self.port) {
+            event::sleep(Some(until));
+            event::take(self.port);
+        }
+    }
+}
+
+/// xenstore as the drivers want it during start-up.
+pub struct StartStore<'a>(pub Blocking<'a, StoreRing, StoreWaiter>);
+
+/// The drivers' view of a failed request.
+fn error(error: BlockingError) -> StoreError {
+    match error {
+        BlockingError::Store(xs::StoreError::NotFound) => StoreError::Missing,
+        BlockingError::Unreadable => StoreError::TooLong,
+        _ => StoreError::Failed,
+    }
+}
+
+impl Store for StartStore<'_> {
+    fn read(&mut self, path: &str, into: &mut [u8]) -> Result<usize, StoreError> {
+        self.0.read(path, into).map_err(error)
+    }
+
+    fn write_all(&mut self, nodes: &[(&str, &str)]) -> Result<(), StoreError> {
+        // In order: readers act on the last, a state, when the others are there.
+        nodes
+            .iter()
+            .try_for_each(|(path, value)| self.0.write(path, value.as_bytes()).map_err(error))
+    }
+}

@@ -1,0 +1,41 @@
+//! Makes the card quiet whatever else is broken: for shutdown and for faults.
+//!
+//! The card must not do DMA once this domain's memory may become somebody else's. So the means to
+//! stop it lie here, apart from the driver, from the moment it may begin.
+
+use crate::mmio::Mmio;
+use crate::pci::Front;
+use crate::time::DriverClock;
+use drivers::hda::controller;
+use drivers::pci::audio::AudioFunction;
+use spin::Mutex;
+
+/// What it takes to stop the card.
+struct Brake {
+    regs: Mmio,
+    front: Front,
+    function: AudioFunction,
+}
+
+static BRAKE: Mutex<Option<Brake>> = Mutex::new(None);
+
+/// Keeps the means to stop the card.
+pub fn arm(regs: Mmio, front: Front, function: AudioFunction) {
+    *BRAKE.lock() = Some(Brake {
+        regs,
+        front,
+        function,
+    });
+}
+
+/// Stops all streams, resets the controller and ends its right to DMA. Once only; later calls
+/// find nothing to do.
+pub fn card() {
+    // On a fault while this runs the lock is held, and the fault path goes on without.
+    let Some(mut brake) = BRAKE.try_lock().and_then(|mut brake| brake.take()) else {
+        return;
+    };
+    controller::quiesce(&mut brake.regs, &DriverClock);
+    // The controller is in reset already; dom0 may be too busy to see to this as well.
+    let _ = brake.function.disable_dma(&mut brake.front);
+}
