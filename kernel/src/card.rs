@@ -2,11 +2,11 @@
 
 use crate::console::log;
 use crate::dma::{self, Dma};
-use crate::mm::MapError;
 use crate::mmio::Mmio;
 use crate::pci::{self, PciError, StartStore};
 use crate::quiesce;
 use crate::time::DriverClock;
+use crate::window::MapError;
 use alloc::boxed::Box;
 use core::fmt;
 use drivers::Micros;

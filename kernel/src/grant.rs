@@ -8,8 +8,9 @@ use crate::abi::{
     GTF_PERMIT_ACCESS, GrantCopy, GrantEntry, MapGrantRef, UnmapGrantRef,
 };
 use crate::hypercall::{self, Errno};
-use crate::mm::{self, MapError, PAGE, Window};
+use crate::mm::{self, PAGE};
 use crate::shared::Shared;
+use crate::window::{MapError, Window};
 use heapless::Vec;
 use ring_backend::world::{ClaimedRef, DomId, GrantFault, SharedPage};
 use spin::Mutex;
@@ -207,7 +208,7 @@ static TABLE: Mutex<Option<Table>> = Mutex::new(None);
 pub fn init() -> Result<(), MapError> {
     let mut frames = [0];
     hypercall::setup_grant_table(&mut frames).map_err(MapError::Refused)?;
-    let base = Window::map_shared(&frames)?;
+    let base = Window::map_shared(frames[0])?;
     *TABLE.lock() = Some(Table {
         base,
         next: FIRST_OWN_REF,

@@ -1,15 +1,15 @@
-//! Memory: the linear map, the window for foreign pages, and the pages that are free.
+//! Memory: the linear map, and the pages that are free.
 //!
 //! The domain builder maps page frame `n` at `BASE + n * PAGE` for the first 4 MiB; `init` maps
-//! the rest of the domain's memory the same way, adds one page table for the [`window`](Window),
-//! write-protects the image and unmaps the page under the stack. Page tables change nowhere else
-//! but in this file, and by hypercall only, so Xen checks every entry.
+//! the rest of the domain's memory the same way, adds one page table for the [`window`],
+//! write-protects the image and unmaps the page under the stack. Page tables change nowhere
+//! else, but for the window's, and by hypercall only, so Xen checks every entry.
 //!
 //! Free pages are a range: the heap grows at its lower end, whole pages come off its upper end.
 
 use crate::abi::DOMID_SELF;
 use crate::hypercall::{self, Errno};
-use core::fmt;
+use crate::window;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use heapless::Vec;
@@ -20,23 +20,21 @@ use xen_sys as xen;
 pub const PAGE: usize = 4096;
 /// Where page frame 0 is mapped; `linker.ld` and `boot/notes.S` say the same.
 const BASE: usize = 0xffff_ffff_8000_0000;
-/// Where foreign pages are mapped: one page table's worth.
-const WINDOW: usize = 0xffff_ffff_a000_0000;
 /// Entries of a page table.
-const ENTRIES: usize = 512;
+pub const ENTRIES: usize = 512;
 /// Most memory that is used: one page directory's worth below the window.
-const MAX_PAGES: usize = (WINDOW - BASE) / PAGE;
+const MAX_PAGES: usize = (window::BASE - BASE) / PAGE;
 /// Xen's machine-to-physical table, readable by every PV guest.
 const M2P: *const u64 = 0xffff_8000_0000_0000_usize as *const u64;
 
 const PRESENT: u64 = 1;
 const WRITE: u64 = 1 << 1;
 const USER: u64 = 1 << 2;
-const UNCACHED: u64 = 1 << 3 | 1 << 4;
 const ACCESSED_DIRTY: u64 = 1 << 5 | 1 << 6;
 const NO_EXECUTE: u64 = 1 << 63;
 const READ_ONLY_DATA: u64 = PRESENT | ACCESSED_DIRTY | NO_EXECUTE;
-const DATA: u64 = READ_ONLY_DATA | WRITE;
+/// Rights of a page that is read and written.
+pub const DATA: u64 = READ_ONLY_DATA | WRITE;
 const CODE: u64 = PRESENT | ACCESSED_DIRTY;
 const TABLE: u64 = PRESENT | WRITE | USER | ACCESSED_DIRTY;
 /// The machine frame of an entry.
@@ -60,7 +58,6 @@ static FREE: Mutex<Free> = Mutex::new(Free {
     high: 0,
     returned: Vec::new(),
 });
-static SLOTS: Mutex<Slots> = Mutex::new(Slots([0; ENTRIES / 64]));
 
 /// What the domain builder left.
 pub struct Handover {
@@ -79,27 +76,6 @@ struct Free {
     low: usize,
     high: usize,
     returned: Vec<usize, 64>,
-}
-
-/// Which pages of the window are taken, a bit each.
-struct Slots([u64; ENTRIES / 64]);
-
-/// Page table pages that are mapped somewhere cannot be had, or Xen refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MapError {
-    /// The window is full, or it is not so wide.
-    Full,
-    /// Xen said no.
-    Refused(Errno),
-}
-
-impl fmt::Display for MapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full => f.write_str("no address space left"),
-            Self::Refused(errno) => errno.fmt(f),
-        }
-    }
 }
 
 /// Takes over the builder's memory.
@@ -139,7 +115,7 @@ pub unsafe fn init(from: &Handover) {
     }
     if let Some(table) = take_low(PAGE) {
         // Without it every mapping is refused, and start-up says so.
-        let _ = hook(table, (WINDOW - BASE) / PAGE / ENTRIES);
+        let _ = hook(table, (window::BASE - BASE) / PAGE / ENTRIES);
     }
     protect(BASE + (built * ENTRIES).min(pages) * PAGE);
 }
@@ -324,80 +300,5 @@ pub unsafe fn exchange_low(page: usize) -> Result<(), Errno> {
         Ok(())
     } else {
         result.and(Err(Errno(0)))
-    }
-}
-
-/// Pages of the window, taken; dropping it frees the addresses, which must be unmapped by then.
-pub struct Window {
-    first: usize,
-    pages: usize,
-}
-
-impl Window {
-    /// Takes `pages` pages of address space in a row.
-    pub fn take(pages: usize) -> Option<Self> {
-        let mut slots = SLOTS.lock();
-        let first = (0..ENTRIES.checked_sub(pages)? + 1)
-            .find(|&first| (first..first + pages).all(|slot| !slots.is_taken(slot)))?;
-        (first..first + pages).for_each(|slot| slots.set(slot, true));
-        Some(Self { first, pages })
-    }
-
-    /// The first address.
-    pub fn va(&self) -> usize {
-        WINDOW + self.first * PAGE
-    }
-
-    /// Maps page `index` of this window to a machine frame.
-    fn map(&self, index: usize, mfn: u64, rights: u64) -> Result<(), Errno> {
-        // SAFETY: this window owns the address, and hands out no reference before it is mapped.
-        unsafe { hypercall::update_va_mapping(self.va() + index * PAGE, mfn << 12 | rights) }
-    }
-
-    /// Maps pages that Xen shares with this domain; they stay for good.
-    pub fn map_shared(mfns: &[u64]) -> Result<usize, MapError> {
-        let window = Self::take(mfns.len()).ok_or(MapError::Full)?;
-        for (index, &mfn) in mfns.iter().enumerate() {
-            window.map(index, mfn, DATA).map_err(MapError::Refused)?;
-        }
-        let va = window.va();
-        core::mem::forget(window);
-        Ok(va)
-    }
-
-    /// Maps the device memory from machine address `from` on; it stays for good.
-    pub fn map_device(from: u64, octets: usize) -> Result<usize, MapError> {
-        let offset = from as usize % PAGE;
-        let pages = (offset + octets).div_ceil(PAGE);
-        let window = Self::take(pages).ok_or(MapError::Full)?;
-        let first = from >> 12;
-        for (index, mfn) in (first..).take(pages).enumerate() {
-            let mapped = window.map(index, mfn, DATA | UNCACHED);
-            mapped.map_err(MapError::Refused)?;
-        }
-        let va = window.va() + offset;
-        core::mem::forget(window);
-        Ok(va)
-    }
-}
-
-impl Drop for Window {
-    fn drop(&mut self) {
-        let mut slots = SLOTS.lock();
-        (self.first..self.first + self.pages).for_each(|slot| slots.set(slot, false));
-    }
-}
-
-impl Slots {
-    fn is_taken(&self, slot: usize) -> bool {
-        self.0
-            .get(slot / 64)
-            .is_none_or(|word| word >> (slot % 64) & 1 == 1)
-    }
-
-    fn set(&mut self, slot: usize, taken: bool) {
-        if let Some(word) = self.0.get_mut(slot / 64) {
-            *word = *word & !(1 << (slot % 64)) | u64::from(taken) << (slot % 64);
-        }
     }
 }

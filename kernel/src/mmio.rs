@@ -1,6 +1,6 @@
 //! A device's registers.
 
-use crate::mm::{MapError, Window};
+use crate::window::{MapError, Window};
 use core::ptr;
 use drivers::Regs;
 

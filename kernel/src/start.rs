@@ -2,8 +2,9 @@
 
 use crate::console::{self, log};
 use crate::hypercall::{self, Shutdown};
-use crate::mm::{self, Window};
+use crate::mm;
 use crate::shared::Shared;
+use crate::window::Window;
 use crate::{event, grant, heap, time, trap};
 use core::arch::global_asm;
 use core::slice;
@@ -80,7 +81,7 @@ static SHARED_INFO: Once<Shared> = Once::new();
 /// Makes everything below `main` work: events, console, exceptions, time, grants and heap.
 /// Returns when the domain's first instruction ran.
 pub fn init(boot: &Boot) -> Nanos {
-    let Ok(base) = Window::map_shared(&[boot.shared_info >> 12]) else {
+    let Ok(base) = Window::map_shared(boot.shared_info >> 12) else {
         // Without it there is neither time nor a console.
         hypercall::shutdown(Shutdown::Crash);
     };
