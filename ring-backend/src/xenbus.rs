@@ -35,7 +35,7 @@ const STALE_MILLIS: u64 = 1_000;
 const PROVEN_MILLIS: u64 = 10_000;
 
 /// `enum xenbus_state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// No node, not readable, or not a state.
     Unknown,

@@ -1,0 +1,310 @@
+//! The xenbus machine over every pair of states, and over every thing that can be seen of it.
+
+use ring_backend::world::Nanos;
+use ring_backend::xenbus::{Action, Machine, Next, Outcome, Seen, State};
+use std::collections::HashSet;
+
+/// The world of one machine: what is in the store, and whether the data plane has the device.
+#[derive(Clone)]
+struct Bench {
+    machine: Machine,
+    seen: Seen,
+    now: Nanos,
+    linked: bool,
+    /// How `Connect` goes.
+    good: bool,
+    log: Vec<Action>,
+}
+
+impl Bench {
+    fn new(own: State, online: bool, front: State) -> Self {
+        Self {
+            machine: Machine::new(),
+            seen: Seen {
+                present: true,
+                own,
+                online,
+                front,
+            },
+            now: Nanos(1_000_000_000),
+            linked: false,
+            good: true,
+            log: Vec::new(),
+        }
+    }
+
+    /// Does what the machine asks for until it waits; returns until when.
+    fn run(&mut self) -> Option<Nanos> {
+        for _ in 0..20 {
+            let action = match self.machine.next(self.now, &self.seen) {
+                Next::Rest => return None,
+                Next::At(due) => {
+                    assert!(due > self.now, "waits for a time that is over");
+                    return Some(due);
+                }
+                Next::Do(action) => action,
+            };
+            self.log.push(action);
+            let mut outcome = Outcome::Done;
+            match action {
+                Action::Announce => {}
+                Action::Publish(state) => {
+                    assert!(
+                        state != State::Connected || self.linked,
+                        "4 without rings: {:?}",
+                        self.log
+                    );
+                    assert!(
+                        !matches!(state, State::Closing | State::Closed) || !self.linked,
+                        "closes with rings: {:?}",
+                        self.log
+                    );
+                    self.seen.own = state;
+                }
+                Action::Connect => {
+                    assert!(!self.linked, "connects twice: {:?}", self.log);
+                    self.linked = self.good;
+                    if !self.good {
+                        outcome = Outcome::Failed;
+                    }
+                }
+                Action::Disconnect => {
+                    assert!(self.linked, "disconnects nothing: {:?}", self.log);
+                    self.linked = false;
+                }
+                Action::Remove => {
+                    assert!(!self.linked && self.seen.own == State::Closed);
+                    self.seen.present = false;
+                }
+                Action::Forget => {
+                    assert!(!self.linked, "forgets a connected device");
+                    self.machine.did(self.now, action, outcome);
+                    return None;
+                }
+            }
+            self.machine.did(self.now, action, outcome);
+            assert_eq!(self.machine.is_linked(), self.linked);
+        }
+        panic!("no end: {:?}", self.log);
+    }
+
+    /// Runs for so long, at every time that the machine asked for.
+    fn pass(&mut self, millis: u64) {
+        let end = self.now.plus_millis(millis);
+        while let Some(due) = self.run().filter(|&due| due <= end) {
+            self.now = due;
+        }
+        self.now = end;
+        self.run();
+    }
+
+    fn forgotten(&self) -> bool {
+        self.log.last() == Some(&Action::Forget)
+    }
+}
+
+/// All that a look can find of an existing directory.
+fn sights() -> impl Iterator<Item = Seen> {
+    State::ALL.into_iter().flat_map(|own| {
+        State::ALL.into_iter().flat_map(move |front| {
+            [true, false].map(|online| Seen {
+                present: true,
+                own,
+                online,
+                front,
+            })
+        })
+    })
+}
+
+#[test]
+fn every_state_text_is_parsed_back_and_nothing_else_is_a_state() {
+    for state in State::ALL {
+        assert_eq!(State::parse(state.text().as_bytes()), state);
+    }
+    for text in ["", "9", "00", "04", "4 ", "4\0", "-1", "four", "44"] {
+        assert_eq!(State::parse(text.as_bytes()), State::Unknown, "{text:?}");
+    }
+}
+
+#[test]
+fn from_every_pair_of_states_a_dismissed_device_is_closed_and_gone() {
+    for first in sights() {
+        for second in sights() {
+            let mut bench = Bench::new(first.own, first.online, first.front);
+            bench.pass(60);
+            if bench.forgotten() {
+                continue;
+            }
+            bench.seen = Seen {
+                present: bench.seen.present,
+                online: false,
+                ..second
+            };
+            bench.pass(1_000);
+            assert!(bench.forgotten(), "{first:?} {second:?} {:?}", bench.log);
+            assert!(
+                bench.log.contains(&Action::Publish(State::Closed))
+                    || second.own == State::Closed
+                    || first.own == State::Closed,
+                "{first:?} {second:?} {:?}",
+                bench.log
+            );
+        }
+    }
+}
+
+#[test]
+fn from_every_pair_of_states_a_vanished_directory_frees_the_slot() {
+    for first in sights() {
+        for second in sights() {
+            let mut bench = Bench::new(first.own, first.online, first.front);
+            bench.pass(60);
+            if bench.forgotten() {
+                continue;
+            }
+            bench.seen = Seen {
+                present: false,
+                ..second
+            };
+            bench.run();
+            assert!(bench.forgotten(), "{first:?} {second:?} {:?}", bench.log);
+        }
+    }
+}
+
+#[test]
+fn from_every_pair_of_states_a_good_frontend_gets_connected() {
+    for first in sights().filter(|seen| seen.online && seen.own != State::Closing) {
+        let mut bench = Bench::new(first.own, true, first.front);
+        bench.pass(60);
+        // A frontend that starts over, as Linux' does whenever it sees a 2.
+        bench.seen.front = State::Initialising;
+        bench.pass(2_000);
+        assert_eq!(bench.seen.own, State::InitWait, "{first:?} {:?}", bench.log);
+        bench.seen.front = State::Initialised;
+        bench.pass(60);
+        assert_eq!(
+            bench.seen.own,
+            State::Connected,
+            "{first:?} {:?}",
+            bench.log
+        );
+        assert!(bench.linked);
+    }
+}
+
+/// What the bench looks like from outside; time is left out, so a round trip ends the search.
+type Shape = (State, State, bool, bool, Option<State>);
+
+#[test]
+fn no_order_of_sights_connects_without_rings_or_closes_with_them() {
+    // The bench asserts; this drives it through everything that a guest and a toolstack can do
+    // from everywhere, depth first, until no new shape is found.
+    let mut found = HashSet::new();
+    let mut open = Vec::new();
+    for seen in sights() {
+        for good in [true, false] {
+            let mut bench = Bench::new(seen.own, seen.online, seen.front);
+            bench.good = good;
+            open.push((bench, 0));
+        }
+    }
+    let mut steps = 0;
+    while let Some((mut bench, depth)) = open.pop() {
+        steps += 1;
+        bench.log.clear();
+        bench.pass([1, 60, 3_000][steps % 3]);
+        if bench.forgotten() {
+            continue;
+        }
+        let shape: Shape = (
+            bench.seen.own,
+            bench.seen.front,
+            bench.linked,
+            bench.good,
+            bench.machine.published(),
+        );
+        if !found.insert((shape, depth)) || depth == 4 {
+            continue;
+        }
+        for front in State::ALL {
+            for fault in [false, true] {
+                let mut next = bench.clone();
+                next.seen.front = front;
+                if fault {
+                    next.machine.fault();
+                    next.good = !next.good;
+                }
+                open.push((next, depth + 1));
+            }
+        }
+        for own in [State::Initialising, State::Closing] {
+            let mut next = bench.clone();
+            next.seen.own = own;
+            open.push((next, depth + 1));
+        }
+    }
+    assert!(steps > 10_000, "only {steps} steps: the search is not one");
+}
+
+#[test]
+fn a_bad_configuration_is_tried_ever_more_rarely() {
+    let mut bench = Bench::new(State::Initialising, true, State::Initialised);
+    bench.good = false;
+    let mut tries = Vec::new();
+    for _ in 0..600 {
+        bench.pass(1_000);
+        tries.push(
+            bench
+                .log
+                .iter()
+                .filter(|&&action| action == Action::Connect)
+                .count(),
+        );
+        // The guest obeys every time.
+        bench.seen.front = State::Initialising;
+        bench.pass(1);
+        bench.seen.front = State::Initialised;
+        bench.log.clear();
+    }
+    let total: usize = tries.iter().sum();
+    assert!((5..=20).contains(&total), "{total} tries in ten minutes");
+    let late: usize = tries[300..].iter().sum();
+    assert!(
+        (4..=6).contains(&late),
+        "{late} tries in the last five minutes"
+    );
+}
+
+#[test]
+fn a_refused_write_is_not_repeated_at_once() {
+    let mut machine = Machine::new();
+    let seen = Seen {
+        present: true,
+        own: State::Initialising,
+        online: true,
+        front: State::Initialising,
+    };
+    let now = Nanos(5);
+    assert_eq!(machine.next(now, &seen), Next::Do(Action::Announce));
+    machine.did(now, Action::Announce, Outcome::Done);
+    let offer = Action::Publish(State::InitWait);
+    assert_eq!(machine.next(now, &seen), Next::Do(offer));
+    machine.did(now, offer, Outcome::Failed);
+    let Next::At(due) = machine.next(now, &seen) else {
+        panic!("does not wait");
+    };
+    assert!(due >= now.plus_millis(100));
+    assert_eq!(machine.next(due, &seen), Next::Do(offer));
+}
+
+#[test]
+fn a_fault_of_a_device_that_is_not_connected_changes_nothing() {
+    let mut bench = Bench::new(State::Initialising, true, State::Initialising);
+    bench.machine.fault();
+    bench.pass(10);
+    bench.seen.front = State::Initialised;
+    bench.pass(100);
+    assert_eq!(bench.seen.own, State::Connected);
+}
