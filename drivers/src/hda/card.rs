@@ -202,6 +202,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     /// Makes the device stop all DMA and interrupts, within 10 ms, and leaves it in reset. Only
     /// another [`Self::bring_up`] plays again.
     pub fn quiesce(&mut self) {
+        self.stream.forget_position();
         controller::quiesce(&mut self.controller.regs, &self.controller.clock);
     }
 }
@@ -212,22 +213,32 @@ fn find<R: Regs, C: Clock + Clone, P: DmaPage>(
     controller: &mut Controller<R, C, P>,
     codecs: Codecs,
 ) -> Result<(Codec, Route), CardError> {
-    let mut error = CardError::CodecSilent;
+    let mut furthest = CardError::CodecSilent;
     for address in codecs.addresses() {
         let clock = controller.clock.clone();
-        match Codec::read(controller, &clock, address) {
+        let error = match Codec::read(controller, &clock, address) {
             Ok(codec) => match Route::primary(&codec.graph) {
                 Some(route) => return Ok((codec, route)),
-                None => error = CardError::NoPath,
+                None if Route::of_any_format(&codec.graph).is_some() => CardError::NoFormat,
+                None => CardError::NoPath,
             },
-            Err(CodecFault::NoAudioFunction) => {
-                if error != CardError::NoPath {
-                    error = CardError::NoAudioFunction;
-                }
-            }
-            Err(CodecFault::Verb(VerbFault::Silent)) => {}
+            Err(CodecFault::NoAudioFunction) => CardError::NoAudioFunction,
+            Err(CodecFault::Verb(VerbFault::Silent)) => CardError::CodecSilent,
             Err(CodecFault::Verb(fault)) => return Err(fault.into()),
+        };
+        if progress(error) > progress(furthest) {
+            furthest = error;
         }
     }
-    Err(error)
+    Err(furthest)
+}
+
+/// How close to playing a codec came that failed so.
+const fn progress(error: CardError) -> u8 {
+    match error {
+        CardError::NoFormat => 3,
+        CardError::NoPath => 2,
+        CardError::NoAudioFunction => 1,
+        _ => 0,
+    }
 }

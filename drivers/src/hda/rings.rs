@@ -107,6 +107,14 @@ impl<P: DmaPage> Rings<P> {
         self.written = 0;
         self.read = 0;
 
+        // Rings that are not where we put them would have the engines use any page.
+        let placed = CORBLBASE.read(regs) & !0x7F == low(corb)
+            && CORBUBASE.read(regs) == high(corb)
+            && RIRBLBASE.read(regs) & !0x7F == low(rirb)
+            && RIRBUBASE.read(regs) == high(rirb);
+        if !placed {
+            return false;
+        }
         RIRBCTL.write(regs, RIRBCTL_INT | RIRBCTL_RUN);
         CORBCTL.write(regs, CORBCTL_RUN);
         clock.wait_for(SETTLE, || {

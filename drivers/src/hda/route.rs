@@ -4,7 +4,7 @@ use core::fmt;
 
 use heapless::Vec;
 
-use super::graph::{Graph, Kind, WIDGETS};
+use super::graph::{Graph, Kind, WIDGETS, Widget};
 use super::pins::{Outputs, Purpose};
 use super::verb::Nid;
 
@@ -47,23 +47,37 @@ impl Route {
         self.hops.last().map(|hop| hop.node)
     }
 
-    /// The route to play through: the pin that matters most among those that reach a converter.
+    /// The route to play through: the pin that matters most among those that reach a converter
+    /// which takes our format.
     #[must_use]
     pub fn primary(graph: &Graph) -> Option<Self> {
-        Outputs::of(graph)
-            .by_rank()
-            .find_map(|(pin, purpose)| Self::from_pin(graph, pin, purpose))
+        Self::first(graph, |dac| dac.pcm.widest_at_48k().is_some())
     }
 
-    /// The route from `pin` to the first converter, in node order, that it reaches.
+    /// The same for converters of any format.
     #[must_use]
-    pub fn from_pin(graph: &Graph, pin: Nid, purpose: Purpose) -> Option<Self> {
+    pub fn of_any_format(graph: &Graph) -> Option<Self> {
+        Self::first(graph, |_| true)
+    }
+
+    fn first(graph: &Graph, usable: impl Fn(&Widget) -> bool + Copy) -> Option<Self> {
+        Outputs::of(graph)
+            .by_rank()
+            .find_map(|(pin, purpose)| Self::from_pin(graph, pin, purpose, usable))
+    }
+
+    /// The route from `pin` to the first usable analog converter, in node order, that it
+    /// reaches.
+    fn from_pin(
+        graph: &Graph,
+        pin: Nid,
+        purpose: Purpose,
+        usable: impl Fn(&Widget) -> bool,
+    ) -> Option<Self> {
         graph
             .widgets()
             .filter(|(_, widget)| {
-                widget.caps.kind() == Kind::Dac
-                    && !widget.caps.digital()
-                    && widget.pcm.widest_at_48k().is_some()
+                widget.caps.kind() == Kind::Dac && !widget.caps.digital() && usable(widget)
             })
             .find_map(|(dac, _)| Self::between(graph, pin, dac, purpose))
     }
@@ -162,7 +176,7 @@ impl fmt::Display for Route {
 mod tests {
     use std::string::ToString;
 
-    use super::super::graph::{PcmCaps, Widget, WidgetCaps};
+    use super::super::graph::{PcmCaps, WidgetCaps};
     use super::*;
 
     const DAC: u32 = 0x00_0001;

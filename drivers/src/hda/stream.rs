@@ -238,6 +238,11 @@ impl<P: DmaPage> OutputStream<P> {
         position.advance(self.regs.lpib().read(&controller.regs), now)
     }
 
+    /// Ends the position of a stream that something else stopped.
+    pub(super) fn forget_position(&mut self) {
+        self.position = None;
+    }
+
     /// Octets that the stream may have taken past its position: they are in its FIFO.
     #[must_use]
     pub fn fifo_octets<R: Regs, C: Clock>(&self, controller: &Controller<R, C, P>) -> u16 {
