@@ -1,7 +1,7 @@
 //! Fakes and judges shared by the tests, and the rig that boots the real machine.
 
-pub mod hda_sim;
 pub mod fake;
+pub mod hda_sim;
 pub mod judge;
 pub mod rig;
 pub mod signal;

@@ -1,0 +1,161 @@
+//! What codecs answer to verbs, and what verbs change.
+
+use super::codec::{Codec, Widget};
+
+/// How long a widget or function group takes to power up.
+const POWER_UP_NS: u64 = 3_000_000;
+
+impl Codec {
+    /// Answers one verb.
+    pub(super) fn ask(&mut self, node: u8, verb: u32, now: u64) -> Option<u32> {
+        let payload = (verb & 0xFF) as u8;
+        if verb >> 8 == 0xF00 && node <= 1 {
+            return Some(self.group_parameter(node, payload));
+        }
+        if node == 1 {
+            return Some(match verb >> 8 {
+                0x705 => {
+                    self.group.set_power(payload, now);
+                    0
+                }
+                0xF05 => self.group.power_answer(now),
+                0xF20 => 0x1AF4_0022,
+                _ => 0,
+            });
+        }
+        if self.misses(node, verb) {
+            self.blind_sets += 1;
+            let node = self.blind?;
+            return Some(
+                self.widget_mut(node)
+                    .map_or(0, |widget| widget.ask(verb, now)),
+            );
+        }
+        Some(
+            self.widget_mut(node)
+                .map_or(0, |widget| widget.ask(verb, now)),
+        )
+    }
+
+    /// Whether a verb sets something that the node does not have.
+    fn misses(&self, node: u8, verb: u32) -> bool {
+        let Some(widget) = self.widget(node) else {
+            return true;
+        };
+        let converter = (widget.caps >> 20) & 0xF <= 1;
+        match verb >> 16 {
+            0x2 => !converter,
+            0x3 => {
+                let output = verb & 0x8000 != 0 && widget.caps & 4 == 0;
+                let input = verb & 0x4000 != 0 && widget.caps & 2 == 0;
+                output || input
+            }
+            _ => verb >> 8 == 0x706 && !converter,
+        }
+    }
+
+    fn group_parameter(&self, node: u8, parameter: u8) -> u32 {
+        match (node, parameter) {
+            (0, 0x00) => self.vendor,
+            (0, 0x02) => 0x10_0101,
+            (0, 0x04) => 0x1_0001,
+            (1, 0x04) => u32::from(self.first) << 16 | self.widgets.len() as u32,
+            (1, 0x05) => self.function,
+            (1, 0x0A) => self.pcm,
+            (1, 0x0B) => 1,
+            _ => 0,
+        }
+    }
+}
+
+impl Widget {
+    /// Whether the widget is powered up by now.
+    pub(super) fn on(&self, now: u64) -> bool {
+        self.power == 0 && now >= self.powered_at
+    }
+
+    fn power_answer(&self, now: u64) -> u32 {
+        let actual = if self.power == 0 && !self.on(now) {
+            3
+        } else {
+            self.power
+        };
+        u32::from(actual) << 4 | u32::from(self.power)
+    }
+
+    fn set_power(&mut self, state: u8, now: u64) {
+        if self.power != 0 && state == 0 {
+            self.powered_at = now + POWER_UP_NS;
+        }
+        self.power = state & 0xF;
+    }
+
+    fn connections(&self, index: usize) -> u32 {
+        let (bits, per_answer) = if self.long_list { (16, 2) } else { (8, 4) };
+        let range = |entry: u16| {
+            if self.long_list {
+                entry
+            } else {
+                (entry >> 8) | entry
+            }
+        };
+        let entries = self.raw.iter().skip(index).take(per_answer);
+        entries.enumerate().fold(0, |all, (place, &entry)| {
+            let entry = u32::from(range(entry)) & ((1 << bits) - 1);
+            all | entry << (bits * place)
+        })
+    }
+
+    fn parameter(&self, parameter: u8) -> u32 {
+        match parameter {
+            0x09 => self.caps,
+            0x0A => self.pcm,
+            0x0B => u32::from(self.pcm != 0),
+            0x0C => self.pin_caps,
+            0x0D if self.own_amps => self.input_amp.caps,
+            0x12 if self.own_amps => self.output_amp.caps,
+            0x0E => u32::from(self.long_list) << 7 | self.raw.len() as u32,
+            _ => 0,
+        }
+    }
+}
+
+impl Widget {
+    fn ask(&mut self, verb: u32, now: u64) -> u32 {
+        let payload = (verb & 0xFF) as u8;
+        match verb >> 16 {
+            0x2 => {
+                self.format = (verb & 0xFFFF) as u16;
+                return 0;
+            }
+            0x3 => {
+                let (left, right) = (verb & 0x2000 != 0, verb & 0x1000 != 0);
+                if verb & 0x8000 != 0 {
+                    self.output_amp.set(0, left, right, payload);
+                }
+                if verb & 0x4000 != 0 {
+                    let index = (verb >> 8 & 0xF) as usize;
+                    self.input_amp.set(index, left, right, payload);
+                }
+                return 0;
+            }
+            _ => {}
+        }
+        match verb >> 8 {
+            0xF00 => return self.parameter(payload),
+            0xF01 => return self.selected as u32,
+            0xF02 => return self.connections(payload.into()),
+            0xF05 => return self.power_answer(now),
+            0xF07 => return self.pin_control.into(),
+            0xF0C => return self.eapd.into(),
+            0xF1C => return self.config,
+            0x701 if usize::from(payload) < self.inputs.len() => self.selected = payload.into(),
+            0x705 if self.caps & (1 << 10) != 0 => self.set_power(payload, now),
+            0x706 => self.stream = payload,
+            0x707 => self.pin_control = payload,
+            0x70C if self.pin_caps & (1 << 16) != 0 => self.eapd = payload,
+            _ => {}
+        }
+        0
+    }
+}
