@@ -1,4 +1,4 @@
-//! A simulated HD Audio controller and codecs, with their clock and memory.
+//! A simulated HD Audio controller with codecs, its clock and memory, and a PCI backend.
 //!
 //! A [`Machine`] holds everything; what a driver gets ([`SimRegs`], [`SimMemory`], [`SimClock`])
 //! are handles to it. Time passes only when the driver waits or touches a register, or when a
@@ -10,6 +10,7 @@ pub mod codec;
 pub mod codecs;
 mod controller;
 mod handles;
+pub mod pciback;
 mod registers;
 mod rings;
 mod streams;
