@@ -255,18 +255,14 @@ impl Control {
     }
 
     fn identified(&mut self, at: usize, now: Nanos, got: Got) {
-        let Some(place) = self.devices.get_mut(at) else {
-            return;
-        };
-        let Some(device) = place else {
+        let Some(Some(device)) = self.devices.get_mut(at) else {
             return;
         };
         if got.trouble {
             device.look_again(now);
         } else if got.own.is_none() && got.front_path.is_none() {
             // It went before we came to know it; nobody else does.
-            *place = None;
-            self.scan |= self.refused;
+            self.free(at, now);
         } else if got.front_path.is_none() {
             device.set_error(&"frontend: is not the path of a directory");
         } else if got.front_id != Some(u32::from(device.dom.0)) {
@@ -332,13 +328,22 @@ impl Control {
         self.did(at, now, Action::Connect, outcome);
     }
 
+    /// Frees a slot; a device that found none may have it.
+    fn free(&mut self, at: usize, now: Nanos) {
+        if let Some(place) = self.devices.get_mut(at) {
+            *place = None;
+        }
+        self.changes = self.changes.wrapping_add(1);
+        if self.refused {
+            // Not at once: the scan may find what was just given up on, again and again.
+            self.scan = true;
+            self.retry = Some(now.plus_millis(RETRY_MILLIS));
+        }
+    }
+
     fn acted(&mut self, at: usize, now: Nanos, action: Action, got: &Got) {
         if action == Action::Forget {
-            if let Some(place) = self.devices.get_mut(at) {
-                *place = None;
-            }
-            self.changes = self.changes.wrapping_add(1);
-            self.scan |= self.refused;
+            self.free(at, now);
             return;
         }
         let gone = action == Action::Remove && got.refused == Some(StoreError::NotFound);

@@ -25,8 +25,8 @@ impl Seed {
     }
 
     /// One of some things.
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         let at = self.below(from.len() as u64);
-        &from[at as usize]
+        from[at as usize]
     }
 }

@@ -142,7 +142,11 @@ impl Site {
                 return due;
             }
         }
-        panic!("the backend never rests:\n{}", self.store.dump());
+        let control = self.backend.control();
+        panic!(
+            "the backend never rests: {control:?}\n{}",
+            self.store.dump()
+        );
     }
 
     /// Lets time pass, calling the backend when it asked for it.
