@@ -92,10 +92,18 @@ impl Machine {
     }
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    rig::heed_interrupts()?;
-    match cli.what {
+    rig::heed_interrupts()
+        .and_then(|()| act(cli.what))
+        .unwrap_or_else(|error| {
+            eprintln!("rig: {error:#}");
+            ExitCode::FAILURE
+        })
+}
+
+fn act(what: What) -> Result<ExitCode> {
+    match what {
         What::Run {
             script,
             timeout,

@@ -12,11 +12,13 @@
 //! # }
 //! ```
 
+mod apt;
 mod archive;
 mod console;
 mod debs;
 mod images;
 mod machine;
+mod outcome;
 mod place;
 mod qmp;
 mod run;
@@ -26,7 +28,8 @@ mod sources;
 mod tree;
 
 pub use console::heed_interrupts;
-pub use run::{Line, Outcome, Run};
+pub use outcome::{Line, Outcome};
+pub use run::Run;
 pub use shell::shell;
 
 /// Fetches, builds and saves everything `run` needs, and boots nothing else.

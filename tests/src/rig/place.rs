@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// How long to wait for another process that is preparing the same things.
 const PREPARING: Duration = Duration::from_secs(1800);
+/// Memory of the host for each machine, QEMU's own included.
+const MACHINE_MIB: usize = 2048;
 /// Directories of finished runs that are kept.
 const RUNS_KEPT: usize = 24;
 
@@ -60,6 +62,37 @@ pub fn lock(root: &Path) -> Result<Guard> {
         }
         std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+/// Waits for room to run one more machine: each wants a processor and its memory.
+///
+/// # Errors
+/// The others do not finish within half an hour.
+pub fn slot(root: &Path) -> Result<Guard> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let slots = processors.min(memory_mib() / MACHINE_MIB).max(1);
+    let end = Instant::now() + PREPARING;
+    loop {
+        for slot in 0..slots {
+            let file = File::create(root.join(format!("slot-{slot}")))?;
+            if file.try_lock().is_ok() {
+                return Ok(Guard(file));
+            }
+        }
+        if Instant::now() > end {
+            bail!("{slots} other machines are still running");
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// The host's memory.
+fn memory_mib() -> usize {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    total
+        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+        .map_or(0, |kib: usize| kib / 1024)
 }
 
 /// One run's directory; another run's sweep leaves it alone while this lives.
