@@ -99,7 +99,9 @@ fn main(boot: &Boot) -> ! {
     let rate = if card.is_some() { format.rate } else { 0 };
     backend.describe_card(&description, rate);
     heap::seal();
-    Ready::now(entered).announce(&description);
+    let ready = Ready::now(entered);
+    ready.announce(&description);
+    backend.describe_start(&ready);
 
     loop {
         event::take(ring.port());

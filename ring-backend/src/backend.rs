@@ -9,6 +9,7 @@ use crate::orders::{Orders, Shutdown};
 use crate::status::{LoopCounters, Status};
 use crate::world::{Card, Nanos};
 use crate::xenstore::{Client, Incoming, Lost, Transport};
+use core::fmt;
 
 /// Messages from xenstore taken in one poll.
 const MESSAGES_PER_POLL: usize = 128;
@@ -44,6 +45,11 @@ impl<P> Backend<P> {
     /// Publishes what card there is; `rate` is the one it runs at, or 0 without a card.
     pub fn describe_card(&mut self, card: &str, rate: u32) {
         self.status.set_card(card, rate);
+    }
+
+    /// Publishes how the domain started.
+    pub fn describe_start(&mut self, ready: &dyn fmt::Display) {
+        self.status.set_ready(ready);
     }
 
     /// Publishes the loop's counters the next time that anything is published.

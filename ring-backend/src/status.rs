@@ -4,6 +4,7 @@
 //! data/state                      running devices=2 connected=1
 //! data/card                       what the kernel says of the card
 //! data/loop                       now_ns=… wakeups=… busy_ns=…
+//! data/ready                      what the kernel says of its start, once it is over
 //! data/guest/<domid>/<dev>/state  the backend's xenbus state
 //!                         /error  what is wrong, if anything
 //!                         /stream-<n>  playing=1 format=s16_le rate=48000 channels=2 …
@@ -27,8 +28,8 @@ use heapless::String;
 const PASS_MILLIS: u64 = 500;
 /// Octets of a value; a stream's line with every number at its largest has 180.
 const VALUE_OCTETS: usize = 224;
-/// Nodes of the whole domain: `state`, `card`, `loop`.
-const DOMAIN_NODES: usize = 3;
+/// Nodes of the whole domain: `state`, `card`, `loop`, `ready`.
+const DOMAIN_NODES: usize = 4;
 /// Nodes of a device: removal of an older one's, `state`, `error`, its streams.
 const DEVICE_NODES: usize = 3 + STREAMS_PER_DEVICE;
 /// Octets of the card's description that are kept.
@@ -65,6 +66,7 @@ pub struct Status {
     rows: Box<[Row]>,
     card: String<CARD_OCTETS>,
     counters: Option<LoopCounters>,
+    ready: Value,
     card_rate: u32,
     /// What was published last belongs to this count of the control plane's changes.
     changes: Option<u32>,
@@ -85,6 +87,7 @@ impl Status {
             rows: (0..devices).map(|_| Row::default()).collect(),
             card: String::new(),
             counters: None,
+            ready: Value::new(),
             card_rate: 0,
             changes: None,
             active: false,
@@ -104,6 +107,12 @@ impl Status {
             }
         }
         self.card_rate = rate;
+        self.dirty = true;
+    }
+
+    /// Says how the domain started, cut to what a node's value holds here.
+    pub fn set_ready(&mut self, ready: &dyn fmt::Display) {
+        self.ready = text(ready);
         self.dirty = true;
     }
 
@@ -209,7 +218,8 @@ impl Status {
             let (leaf, value) = match node {
                 0 => ("state", domain_state(control)),
                 1 => ("card", text(&self.card)),
-                _ => ("loop", self.counters.map(loop_text).unwrap_or_default()),
+                2 => ("loop", self.counters.map(loop_text).unwrap_or_default()),
+                _ => ("ready", self.ready.clone()),
             };
             return self.renew(node, path(format_args!("data/{leaf}")), value);
         };
