@@ -1,7 +1,7 @@
 //! What an administrator can read: `data/…` below this domain's xenstore directory.
 //!
 //! ```text
-//! data/state                      running devices=2 connected=1
+//! data/state                      running devices=2 connected=1, or `no card devices=…`
 //! data/card                       what the kernel says of the card
 //! data/loop                       now_ns=… wakeups=… busy_ns=…
 //! data/ready                      what the kernel says of its start, once it is over
@@ -216,7 +216,7 @@ impl Status {
     ) -> Option<Change> {
         let Some(rest) = node.checked_sub(DOMAIN_NODES) else {
             let (leaf, value) = match node {
-                0 => ("state", domain_state(control)),
+                0 => ("state", self.domain_state(control)),
                 1 => ("card", text(&self.card)),
                 2 => ("loop", self.counters.map(loop_text).unwrap_or_default()),
                 _ => ("ready", self.ready.clone()),
@@ -265,18 +265,20 @@ impl Status {
         *place = print;
         Some((path, value))
     }
-}
 
-fn domain_state(control: &Control) -> Value {
-    let mut devices = 0_u32;
-    let mut connected = 0_u32;
-    for device in control.slots().filter_map(|slot| control.device(slot)) {
-        devices += 1;
-        connected += u32::from(device.state == State::Connected);
+    fn domain_state(&self, control: &Control) -> Value {
+        let mut devices = 0_u32;
+        let mut connected = 0_u32;
+        for device in control.slots().filter_map(|slot| control.device(slot)) {
+            devices += 1;
+            connected += u32::from(device.state == State::Connected);
+        }
+        let silent = self.card_rate == 0 && !self.card.is_empty();
+        let word = if silent { "no card" } else { "running" };
+        text(&format_args!(
+            "{word} devices={devices} connected={connected}"
+        ))
     }
-    text(&format_args!(
-        "running devices={devices} connected={connected}"
-    ))
 }
 
 fn loop_text(counters: LoopCounters) -> Value {
