@@ -223,9 +223,10 @@ impl Machine {
         self.published
     }
 
-    /// The data plane found the guest's rings impossible: close and start over.
+    /// The data plane found the guest's rings impossible: close and start over. Nothing if it does
+    /// not have the device.
     pub fn fault(&mut self) {
-        self.fault = self.linked;
+        self.fault = true;
     }
 
     /// Decides what to do about what was seen.

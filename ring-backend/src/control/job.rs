@@ -194,8 +194,8 @@ impl Control {
     fn did(&mut self, at: usize, now: Nanos, action: Action, outcome: Outcome) {
         self.changes = self.changes.wrapping_add(1);
         if let Some(Some(device)) = self.devices.get_mut(at) {
+            // It is asked again until it has nothing to do.
             device.machine.did(now, action, outcome);
-            device.stir = true;
         }
     }
 

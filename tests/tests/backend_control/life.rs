@@ -125,6 +125,20 @@ fn a_5_written_over_our_6_is_answered_with_another_6() {
 }
 
 #[test]
+fn a_device_that_shows_6_already_goes_when_only_online_is_written() {
+    let mut site = Site::new(4, 16);
+    site.connect(&Vsnd::card(3, 0, 1, 0));
+    let _ = site.store.rm(DOM0, &site.toolstack.front(3, 0, ""));
+    site.run(50);
+    assert_eq!(site.back(3, 0, "state").as_deref(), Some("6"));
+    site.toolstack.detach(3, 0);
+    assert_eq!(site.back(3, 0, "state").as_deref(), Some("6"));
+    site.run(500);
+    assert!(!site.store.exists(&site.toolstack.back(3, 0, "")));
+    site.assert_empty();
+}
+
+#[test]
 fn a_detached_device_can_be_attached_again() {
     let mut site = Site::new(4, 8);
     for _ in 0..3 {

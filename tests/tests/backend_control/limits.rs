@@ -35,6 +35,21 @@ fn a_device_without_a_slot_is_told_so_and_served_when_one_is_free() {
 }
 
 #[test]
+fn a_directory_without_nodes_does_not_keep_a_full_table_busy() {
+    let mut site = Site::new(1, 7);
+    site.toolstack.attach(&Vsnd::card(3, 0, 1, 0));
+    site.toolstack.attach(&Vsnd::card(4, 0, 1, 0));
+    for leaf in ["frontend", "frontend-id", "online", "state"] {
+        let node = site.toolstack.back(3, 0, leaf);
+        site.store.rm(DOM0, &node).expect("dom0");
+    }
+    let requests = site.store.requests();
+    site.run(10_000);
+    let requests = site.store.requests() - requests;
+    assert!(requests < 250, "{requests} requests in ten seconds");
+}
+
+#[test]
 fn forty_guests_fit_into_every_quota() {
     let mut site = Site::new(40, 2);
     let mut guests: Vec<_> = (100..140)
