@@ -358,3 +358,17 @@ fn the_codec_that_plays_is_found_among_others() {
     machine.pass(20_000);
     assert!(!machine.heard(2, 0x1C).samples.is_empty());
 }
+
+#[test]
+fn half_of_the_domains_stack_is_enough_to_bring_a_card_up() {
+    const STACK: usize = 128 * 1024;
+    // An overflow ends the whole test run.
+    let thread = std::thread::Builder::new().stack_size(STACK / 2);
+    let thread = thread.spawn(|| {
+        let machine = Machine::new(Model::Chip, [(0, codecs::laptop())]);
+        let card = Box::new(bring_up(&machine, &Options::default()));
+        card.route().to_string()
+    });
+    let route = thread.expect("a thread").join().expect("a route");
+    assert!(route.starts_with("Speaker"));
+}

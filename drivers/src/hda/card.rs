@@ -6,7 +6,7 @@ use super::codec::{Codec, CodecFault};
 use super::controller::{self, Codecs, Controller, Transport};
 use super::route::Route;
 use super::stream::{Causes, OutputStream, StreamSetup};
-use super::verb::{SampleBits, StreamFormat, StreamTag, VerbFault};
+use super::verb::{CodecAddress, SampleBits, StreamFormat, StreamTag, VerbFault};
 use crate::{Clock, DmaMemory, DmaPage, Micros, Regs};
 
 /// Frames in a second.
@@ -29,10 +29,11 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// 16 KiB, no interrupts, CORB and RIRB.
+    /// 32 KiB, no interrupts, CORB and RIRB. QEMU moves up to 8 KiB at once, and a position is
+    /// clear only if a burst is well below half of the ring.
     fn default() -> Self {
         Self {
-            ring_pages: 4,
+            ring_pages: 8,
             interrupts: false,
             transport: Transport::Rings,
         }
@@ -82,7 +83,8 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     ) -> Result<Self, CardError> {
         let (mut controller, codecs) = Controller::reset(regs, memory, clock, options.transport)?;
         controller.limit_verbs(Some(controller.clock.now().plus(VERBS)));
-        let (codec, route) = find(&mut controller, codecs)?;
+        let mut codec = Codec::new(CodecAddress::FIRST);
+        let route = find(&mut controller, codecs, &mut codec)?;
         let bits = route
             .dac()
             .and_then(|dac| codec.graph.widget(dac))
@@ -207,18 +209,20 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     }
 }
 
-/// The first codec with a route. Others may be silent: a display codec whose graphics driver is
+/// The first codec with a route, into `codec`. Others may be silent: a display codec whose graphics driver is
 /// in another domain often is.
 fn find<R: Regs, C: Clock + Clone, P: DmaPage>(
     controller: &mut Controller<R, C, P>,
     codecs: Codecs,
-) -> Result<(Codec, Route), CardError> {
+    codec: &mut Codec,
+) -> Result<Route, CardError> {
     let mut furthest = CardError::CodecSilent;
     for address in codecs.addresses() {
         let clock = controller.clock.clone();
-        let error = match Codec::read(controller, &clock, address) {
-            Ok(codec) => match Route::primary(&codec.graph) {
-                Some(route) => return Ok((codec, route)),
+        codec.address = address;
+        let error = match codec.read(controller, &clock) {
+            Ok(()) => match Route::primary(&codec.graph) {
+                Some(route) => return Ok(route),
                 None if Route::of_any_format(&codec.graph).is_some() => CardError::NoFormat,
                 None => CardError::NoPath,
             },

@@ -62,31 +62,34 @@ fn children(verbs: &mut impl Verbs, codec: CodecAddress, of: Nid) -> Result<(u8,
 }
 
 impl Codec {
-    /// Reads the codec at `address`; its audio function group is powered up for it.
+    /// The codec at `address`, of which nothing is known yet.
+    #[must_use]
+    pub const fn new(address: CodecAddress) -> Self {
+        Self {
+            address,
+            id: 0,
+            revision: 0,
+            subsystem: 0,
+            function: Nid(0),
+            graph: Graph::new(Nid(0)),
+        }
+    }
+
+    /// Asks the codec for all there is to know; its audio function group is powered up for it.
+    /// In place, because a graph is large for a small stack.
     ///
     /// # Errors
-    /// The codec is silent or has no audio function.
-    pub fn read(
-        verbs: &mut impl Verbs,
-        clock: &impl Clock,
-        address: CodecAddress,
-    ) -> Result<Self, CodecFault> {
-        let root = Nid(0);
-        let id = verbs.ask(address, root, Verb::parameter(Parameter::Vendor))?;
-        let revision = verbs.ask(address, root, Verb::parameter(Parameter::Revision))?;
-        let function = audio_function(verbs, address)?.ok_or(CodecFault::NoAudioFunction)?;
-        verbs.ask(address, function, Verb::power_on())?;
-        wait_for_power(verbs, clock, address, function, POWER_UP)?;
-        let subsystem = verbs.ask(address, function, Verb::subsystem())?;
-        let graph = read_graph(verbs, address, function)?;
-        Ok(Self {
-            address,
-            id,
-            revision,
-            subsystem,
-            function,
-            graph,
-        })
+    /// The codec is silent or has no audio function; what is known is then incomplete.
+    pub fn read(&mut self, verbs: &mut impl Verbs, clock: &impl Clock) -> Result<(), CodecFault> {
+        let (address, root) = (self.address, Nid(0));
+        self.id = verbs.ask(address, root, Verb::parameter(Parameter::Vendor))?;
+        self.revision = verbs.ask(address, root, Verb::parameter(Parameter::Revision))?;
+        self.function = audio_function(verbs, address)?.ok_or(CodecFault::NoAudioFunction)?;
+        verbs.ask(address, self.function, Verb::power_on())?;
+        wait_for_power(verbs, clock, address, self.function, POWER_UP)?;
+        self.subsystem = verbs.ask(address, self.function, Verb::subsystem())?;
+        read_graph(verbs, address, self.function, &mut self.graph)?;
+        Ok(())
     }
 }
 
@@ -143,7 +146,8 @@ fn read_graph(
     verbs: &mut impl Verbs,
     codec: CodecAddress,
     function: Nid,
-) -> Result<Graph, VerbFault> {
+    graph: &mut Graph,
+) -> Result<(), VerbFault> {
     let mut get = |parameter| verbs.ask(codec, function, Verb::parameter(parameter));
     let group = Inherited {
         pcm: PcmCaps(get(Parameter::Pcm)?),
@@ -151,16 +155,16 @@ fn read_graph(
         output_amp: AmpCaps(get(Parameter::OutputAmp)?),
     };
     let (first, count) = children(verbs, codec, function)?;
-    let mut graph = Graph::new(Nid(first));
+    graph.clear(Nid(first));
     for node in (first..=u8::MAX).take(count.into()).map(Nid) {
         let widget = read_widget(verbs, codec, node, &group)?;
         let mut list = Vec::new();
         if widget.caps.connected() {
-            read_connections(verbs, codec, node, &mut list, &mut graph)?;
+            read_connections(verbs, codec, node, &mut list, graph)?;
         }
         graph.push(widget, &list);
     }
-    Ok(graph)
+    Ok(())
 }
 
 fn read_widget(

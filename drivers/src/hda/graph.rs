@@ -144,10 +144,13 @@ pub struct PcmCaps(pub u32);
 
 impl PcmCaps {
     /// The widest samples that the converter takes at 48 kHz; 8 bits and other rates are not
-    /// for us.
+    /// for us. One that says nothing at all is taken at 16 bits, which every known one takes.
     #[must_use]
     pub fn widest_at_48k(self) -> Option<SampleBits> {
         const RATE_48K: u32 = 1 << 6;
+        if self.0 == 0 {
+            return Some(SampleBits::B16);
+        }
         if self.0 & RATE_48K == 0 {
             return None;
         }
@@ -206,6 +209,14 @@ impl Graph {
             connections: Vec::new(),
             oddities: 0,
         }
+    }
+
+    /// Empties the graph; its next widget will be `first`.
+    pub fn clear(&mut self, first: Nid) {
+        self.first = first.0;
+        self.entries.clear();
+        self.connections.clear();
+        self.oddities = 0;
     }
 
     /// Adds the next widget with its connections; whether there was room for the widget.
@@ -291,6 +302,7 @@ mod tests {
         assert_eq!(PcmCaps(0x0002_01FC).widest_at_48k(), Some(SampleBits::B16));
         assert_eq!(PcmCaps(0x000E_0020).widest_at_48k(), None);
         assert_eq!(PcmCaps(0x0001_0040).widest_at_48k(), None);
+        assert_eq!(PcmCaps(0).widest_at_48k(), Some(SampleBits::B16));
     }
 
     #[test]

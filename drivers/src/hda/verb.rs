@@ -7,6 +7,8 @@ use core::fmt;
 pub struct CodecAddress(u8);
 
 impl CodecAddress {
+    /// The address of most codecs that are alone.
+    pub const FIRST: Self = Self(0);
     /// Highest address that `STATESTS` can report.
     pub const LAST: u8 = 14;
 
