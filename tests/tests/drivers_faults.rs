@@ -1,4 +1,4 @@
-//! Whatever is broken, the driver names it in bounded time and leaves the device quiet.
+//! Whatever is broken, the driver names it in time and leaves silence.
 
 use drivers::Clock;
 use drivers::hda::CardError;

@@ -1,4 +1,4 @@
-//! The PCI front-end finds its card behind a backend, or says what is wrong in bounded time.
+//! The PCI front-end finds its card behind a backend, or says what is wrong.
 
 use drivers::pci::audio::{self, AudioError};
 use drivers::pci::front::{OpError, PciFront, Pirq};
@@ -81,10 +81,11 @@ fn the_card_is_found_behind_other_functions_with_a_64_bit_bar() {
 }
 
 #[test]
-fn a_permissive_backend_lets_the_card_be_tuned() {
-    for permissive in [false, true] {
+fn the_card_is_tuned_where_the_backend_lets_it() {
+    for (permissive, refuses) in [(false, false), (false, true), (true, false)] {
         let manners = Manners {
             permissive,
+            refuses,
             ..Manners::default()
         };
         let backend = Pciback::new(manners, pch());

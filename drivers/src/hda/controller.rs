@@ -1,4 +1,4 @@
-//! The controller: reset, what it has, verbs by whichever way works, and off (§3.3, §4).
+//! The controller: reset, verbs by whichever way works, and off (§3.3, §4).
 
 use super::regs::{DPLBASE, GCAP, GCTL, GCTL_CRST, INTCTL, SD_RUN, STATESTS, StreamRegs, WAKEEN};
 use super::verb::{CodecAddress, Nid, Verb, VerbFault, Verbs};

@@ -1,4 +1,4 @@
-//! What the pins are for, by the configuration default that firmware wrote (§7.3.3.31).
+//! What pins are for, by the default that firmware wrote (§7.3.3.31).
 
 use heapless::Vec;
 

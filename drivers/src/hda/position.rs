@@ -49,14 +49,14 @@ impl Position {
     /// `PositionLost`: the offset is past the ring's end, or nothing sensible came for half a
     /// second.
     pub fn advance(&mut self, offset: u32, now: Micros) -> Result<u64, CardError> {
-        let half = self.ring / 2;
         // From look to look, so that an offset that stands still is not taken for whole rounds.
         let expected = self.octets_in(now.since(self.seen));
         self.seen = self.seen.max(now);
-        // Unused allowance is kept, up to half a ring: streams fetch in bursts.
+        // Unused allowance is kept, up to a ring: streams fetch in bursts, and make up for a
+        // stall of their host.
         self.allowance = self
             .allowance
-            .min(half)
+            .min(self.ring)
             .saturating_add(expected)
             .saturating_add(expected.saturating_mul(TOLERANCE_64) / 64);
 
@@ -144,6 +144,17 @@ mod tests {
         assert_eq!(at(&mut position, 4000), Ok(4000));
         assert_eq!(position.advance(3900, Micros(20_850)), Ok(4000));
         assert_eq!(at(&mut position, 4200), Ok(4200));
+    }
+
+    #[test]
+    fn a_stall_that_is_made_up_for_is_followed() {
+        let mut position = Position::new(RING, RATE, Micros(0));
+        assert_eq!(at(&mut position, 1920), Ok(1920));
+        for millis in 11..70 {
+            assert_eq!(position.advance(1920, Micros::millis(millis)), Ok(1920));
+        }
+        assert_eq!(position.advance(8000, Micros::millis(70)), Ok(8000));
+        assert_eq!(position.advance(13_440, Micros::millis(71)), Ok(13_440));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! An output stream and its ring: pages that the DMA engine reads round and round (§3.6).
+//! An output stream and its ring of pages (§3.6).
 //!
 //! One page is one entry of the buffer descriptor list, so nothing larger than a page has to be
 //! contiguous for the device. Nothing the device reads to find its way changes while it runs.

@@ -1,4 +1,4 @@
-//! The PCI front-end: a function of the host behind pciback (`xen/include/public/io/pciif.h`).
+//! The PCI front-end (`xen/include/public/io/pciif.h`).
 //!
 //! [`handshake::connect`] introduces this domain to the backend, [`front::PciFront`] carries
 //! configuration space operations, and [`audio`] finds the sound card among the functions and

@@ -1,4 +1,4 @@
-//! A simulated HD Audio controller with codecs, its clock and memory, and a PCI backend.
+//! A simulated HD Audio controller, its codecs, clock, memory and PCI backend.
 //!
 //! A [`Machine`] holds everything; what a driver gets ([`SimRegs`], [`SimMemory`], [`SimClock`])
 //! are handles to it. Time passes only when the driver waits or touches a register, or when a

@@ -1,4 +1,4 @@
-//! A fake pciback: functions with configuration space, and the store it announces itself in.
+//! A fake pciback: its functions, and the store it announces itself in.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -78,6 +78,8 @@ impl Function {
 pub struct Manners {
     /// Lets every write to configuration space through.
     pub permissive: bool,
+    /// Refuses writes that it does not let through instead of dropping them.
+    pub refuses: bool,
     /// How long it takes for an operation or a change of state.
     pub delay: Micros,
     /// Answers no operation from this one on.
@@ -96,6 +98,7 @@ impl Default for Manners {
     fn default() -> Self {
         Self {
             permissive: false,
+            refuses: false,
             delay: Micros(50),
             silent_from: None,
             no_msi: None,
@@ -218,6 +221,7 @@ impl State {
                     answer = function.read(offset, size);
                     0
                 }
+                1 if manners.refuses && offset >= 0x40 => -3,
                 1 => {
                     function.write(offset, size, value, manners.permissive);
                     0
