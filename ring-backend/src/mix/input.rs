@@ -1,0 +1,111 @@
+//! What a stream brings to one render.
+
+use super::MAX_CHANNELS;
+use super::decode::decode;
+use super::gain::Gain;
+use super::kernel::Direct;
+use super::voice::Voice;
+use crate::format::SampleFormat;
+
+/// A stream's part in one render: the next octets of its ring, in two pieces.
+///
+/// Together they are [`Voice::source_frames_for`] frames. A frame may lie across the pieces. If
+/// they are fewer, the stream has run dry: what is missing sinks to silence without a click, and
+/// what comes after rises from it. What is beyond is ignored.
+pub struct Input<'a> {
+    /// The stream.
+    pub voice: &'a mut Voice,
+    /// The first piece.
+    pub first: &'a [u8],
+    /// What follows it.
+    pub second: &'a [u8],
+}
+
+impl<'a> Input<'a> {
+    /// Octets of one of the stream's frames; 0 for a voice of no stream.
+    pub(super) fn frame_octets(&self) -> usize {
+        self.voice.spec.map_or(0, |spec| {
+            spec.format.octets().unwrap_or(0) * usize::from(spec.channels)
+        })
+    }
+
+    /// Whether all of the render can be summed from the octets as they lie.
+    pub(super) fn is_straight(&self, frames: usize) -> bool {
+        let octets = self.frame_octets();
+        octets != 0
+            && self.first.len().is_multiple_of(octets)
+            && self.first.len() + self.second.len() >= frames * octets
+            && self.voice.direct_gains().is_some()
+    }
+
+    /// The octets from frame `at` to the end of the piece it is in.
+    pub(super) fn direct(&self, at: usize) -> Direct<'a> {
+        let at = at * self.frame_octets();
+        let octets = match at.checked_sub(self.first.len()) {
+            None => self.first.get(at..),
+            Some(at) => self.second.get(at..),
+        };
+        let wide = self.voice.spec.map(|spec| spec.format) == Some(SampleFormat::S32Le);
+        Direct {
+            octets: octets.unwrap_or(&[]),
+            wide,
+            gains: self
+                .voice
+                .direct_gains()
+                .unwrap_or([Gain::ZERO; MAX_CHANNELS]),
+        }
+    }
+
+    /// Lets the voice know the last frame of a render that was straight.
+    pub(super) fn note_last(&mut self, frames: usize) {
+        let Some(mut at) = frames.checked_sub(1) else {
+            return;
+        };
+        let mut last = [0; MAX_CHANNELS];
+        let channels = self.voice.matrix.inputs().min(MAX_CHANNELS);
+        let (frame, _) = last.split_at_mut(channels);
+        self.read(&mut at, frame);
+        self.voice.mend.note(frame);
+    }
+
+    /// Decodes the frames from frame `*at` on; returns how many there were, and moves `*at`.
+    pub(super) fn read(&self, at: &mut usize, samples: &mut [i32]) -> usize {
+        let Some(spec) = self.voice.spec else {
+            return 0;
+        };
+        let octets = self.frame_octets().max(1);
+        let channels = usize::from(spec.channels).max(1);
+        let have = (self.first.len() + self.second.len()) / octets;
+        let present = (samples.len() / channels).min(have.saturating_sub(*at));
+        let from = *at * octets;
+        *at += present;
+        let (samples, _) = samples.split_at_mut(present * channels);
+        let early = self.first.get(from..).unwrap_or(&[]);
+        let whole = (early.len() / octets).min(present);
+        let (before, after) = samples.split_at_mut(whole * channels);
+        decode(spec.format, early, before);
+        if after.is_empty() {
+            return present;
+        }
+        // The frame across the pieces, if there is one: as much of it as the first piece has.
+        let (_, torn) = early.split_at(whole * octets);
+        let mut after = after;
+        let mut late_from = (from + whole * octets).saturating_sub(self.first.len());
+        if !torn.is_empty() {
+            let mut frame = [0_u8; 8 * MAX_CHANNELS];
+            for (octet, &there) in frame.iter_mut().zip(torn.iter().chain(self.second)) {
+                *octet = there;
+            }
+            let (across, rest) = after.split_at_mut(channels);
+            decode(spec.format, &frame, across);
+            late_from = octets - torn.len();
+            after = rest;
+        }
+        decode(
+            spec.format,
+            self.second.get(late_from..).unwrap_or(&[]),
+            after,
+        );
+        present
+    }
+}

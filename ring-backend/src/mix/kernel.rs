@@ -1,0 +1,224 @@
+//! What the inner loops are given, and which of them runs.
+
+use super::gain::Gain;
+use super::resample::Cursor;
+use super::table::Table;
+use super::{MAX_CHANNELS, scalar};
+use crate::world::CardSample;
+
+/// Which inner loops run. All compute the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// Plain integers.
+    Scalar,
+}
+
+/// Where the samples go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sink {
+    /// Octets per sample: 2 or 4.
+    wide: bool,
+    /// Bits of 32 that the card does not have.
+    dropped: u32,
+}
+
+/// Fraction bits of a sum below one unit of a 32-bit sample: those of a gain.
+const SUM_BITS: u32 = super::gain::GAIN_BITS;
+
+impl Sink {
+    /// The card's samples; its bits are taken to be 16 to 32.
+    #[must_use]
+    pub fn new(sample: CardSample) -> Self {
+        match sample {
+            CardSample::S16 => Self {
+                wide: false,
+                dropped: 16,
+            },
+            CardSample::S32 { bits } => Self {
+                wide: true,
+                dropped: 32 - u32::from(bits.clamp(16, 32)),
+            },
+        }
+    }
+
+    /// Octets per sample.
+    #[must_use]
+    pub const fn octets(self) -> usize {
+        if self.wide { 4 } else { 2 }
+    }
+
+    /// Half of the last place that is kept, as a sum.
+    #[must_use]
+    pub const fn half(self) -> i64 {
+        1 << (SUM_BITS + self.dropped - 1)
+    }
+
+    /// The bits that are kept of a 32-bit sample.
+    #[must_use]
+    pub const fn mask(self) -> i32 {
+        -1 << self.dropped
+    }
+
+    /// A sum rounded to nearest, saturated, left-justified.
+    #[must_use]
+    pub fn round(self, sum: i64) -> i32 {
+        let units = (sum + self.half()) >> SUM_BITS;
+        units.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32 & self.mask()
+    }
+}
+
+/// Where the sum of a sample lies: within every eight, the even ones first, as 32-bit multiplies
+/// leave them.
+#[inline]
+#[must_use]
+pub const fn accumulator_slot(sample: usize) -> usize {
+    (sample & !7) | ((sample & 1) << 2) | ((sample >> 1) & 3)
+}
+
+/// A stream that needs nothing but its gain: its octets in the card's own layout.
+#[derive(Clone, Copy, Debug)]
+pub struct Direct<'a> {
+    /// 16-bit or 32-bit little-endian samples.
+    pub octets: &'a [u8],
+    /// Whether they have 32 bits.
+    pub wide: bool,
+    /// The gains of eight samples in a row, after which they repeat, as a period of the channels
+    /// that divides eight or as one gain for all.
+    pub gains: [Gain; MAX_CHANNELS],
+}
+
+impl Direct<'_> {
+    /// Sample `index` in units of 2^-31.
+    #[must_use]
+    pub fn sample(&self, index: usize) -> i64 {
+        if self.wide {
+            let (samples, _) = self.octets.as_chunks();
+            samples
+                .get(index)
+                .map_or(0, |&x| i64::from(i32::from_le_bytes(x)))
+        } else {
+            let (samples, _) = self.octets.as_chunks();
+            samples
+                .get(index)
+                .map_or(0, |&x| i64::from(i16::from_le_bytes(x)) << 16)
+        }
+    }
+
+    /// The gain of sample `index`.
+    #[must_use]
+    pub fn gain(&self, index: usize) -> i32 {
+        self.gains
+            .get(index % MAX_CHANNELS)
+            .map_or(0, |gain| gain.bits())
+    }
+}
+
+/// One stream's frames and the table that resamples them.
+#[derive(Clone, Copy, Debug)]
+pub struct Fir<'a> {
+    /// The coefficients.
+    pub table: Table<'a>,
+    /// The samples' high 16 bits, a plane of `stride` per channel: history, then new frames.
+    pub high: &'a [i16],
+    /// The 12 bits below them.
+    pub low: &'a [i16],
+    /// Samples per plane.
+    pub stride: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Whether any low sample is not 0.
+    pub fine: bool,
+}
+
+/// A row of coefficients; `slope` and `bend` are empty where the table has exact phases.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// High halves, 14 fraction bits.
+    pub high: &'a [i16],
+    /// Low halves, 26 fraction bits.
+    pub low: &'a [i16],
+    /// Change per row.
+    pub slope: &'a [i16],
+    /// Half the change of the slope per row, sixteen times finer.
+    pub bend: &'a [i16],
+}
+
+impl<'a> Fir<'a> {
+    /// The row for a position and the distance from it, in rows with 32 fraction bits.
+    #[inline]
+    #[must_use]
+    pub fn phase(&self, cursor: &Cursor) -> (Row<'a>, i64) {
+        let plan = &self.table.plan;
+        let (row, rest) = if plan.between {
+            cursor.nearest(plan.rows)
+        } else {
+            (cursor.row(), 0)
+        };
+        let len = plan.row_len();
+        let row = self
+            .table
+            .rows
+            .get(row * len..(row + 1) * len)
+            .unwrap_or(&[]);
+        let taps = plan.shape.taps.min(row.len());
+        let (high, row) = row.split_at(taps);
+        let (low, row) = row.split_at(taps.min(row.len()));
+        let (slope, bend) = row.split_at(taps.min(row.len()));
+        let row = Row {
+            high,
+            low,
+            slope,
+            bend,
+        };
+        (row, rest)
+    }
+
+    /// A channel's frames under the filter, `start` frames after the history's first.
+    #[inline]
+    #[must_use]
+    pub fn window(&self, channel: usize, start: usize) -> Option<(&'a [i16], &'a [i16])> {
+        let from = channel * self.stride + start;
+        let to = from + self.table.plan.shape.taps;
+        Some((self.high.get(from..to)?, self.low.get(from..to)?))
+    }
+
+    /// The output between two rows, from the nearest row's and the partial sums of its slopes and
+    /// curvatures (in eighths).
+    #[inline]
+    #[must_use]
+    pub const fn between(&self, nearest: i32, slope: i32, bend: i32, rest: i64) -> i32 {
+        // With 4 fraction bits; curvatures are sixteen times finer.
+        let slope = (slope as i64 * self.table.slope) >> 28;
+        let bend = (bend as i64 * self.table.slope) >> 32;
+        let change = (rest * (slope + ((rest * bend) >> 32)) + (1 << 35)) >> 36;
+        nearest + change as i32
+    }
+}
+
+impl Tier {
+    /// Every tier that this processor can run, slowest first.
+    pub fn detected() -> impl Iterator<Item = Self> {
+        [Self::Scalar].into_iter()
+    }
+
+    /// What every processor of the target has.
+    #[must_use]
+    pub const fn baseline() -> Self {
+        Self::Scalar
+    }
+
+    /// Sums streams, and what was gathered of others, into the card's samples.
+    pub fn mix(self, direct: &[Direct<'_>], gathered: Option<&[i64]>, sink: Sink, out: &mut [u8]) {
+        scalar::mix(direct, gathered, sink, out);
+    }
+
+    /// Adds samples times gains to the sums.
+    pub fn gather(self, samples: &[i32], gains: &[i32; 8], channels: usize, sums: &mut [i64]) {
+        scalar::gather(samples, gains, channels, sums);
+    }
+
+    /// Resamples.
+    pub fn fir(self, fir: &Fir<'_>, cursor: &mut Cursor, out: &mut [i32]) {
+        scalar::fir(fir, cursor, out);
+    }
+}

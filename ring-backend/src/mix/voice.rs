@@ -1,0 +1,241 @@
+//! One stream's way into the mix: its format, gains, and what it remembers of its past.
+
+use super::gain::{Gain, ramp_log2_frames};
+use super::layout::Matrix;
+use super::mend::Mend;
+use super::resample::{Quality, Resampler};
+use super::{MAX_CHANNELS, MAX_RATE, MIN_RATE, StreamSpec, Unsupported};
+use crate::format::SampleFormat;
+use crate::world::CardFormat;
+
+/// The conversion state of one stream; fixed in size, about 7 KB.
+pub struct Voice {
+    pub(super) spec: Option<StreamSpec>,
+    pub(super) matrix: Matrix,
+    pub(super) resampler: Resampler,
+    pub(super) resamples: bool,
+    pub(super) gains: Gains,
+    pub(super) mend: Mend,
+    quality: Quality,
+    drift: Option<i32>,
+    /// Nothing was rendered since the start: gains need no ramp.
+    pub(super) fresh: bool,
+}
+
+/// The gains of a stream's channels, on their way from one volume to the next.
+pub(super) struct Gains {
+    milli_db: [i32; MAX_CHANNELS],
+    muted: [bool; MAX_CHANNELS],
+    from: [Gain; MAX_CHANNELS],
+    to: [Gain; MAX_CHANNELS],
+    done: u32,
+    log2_frames: u32,
+}
+
+impl Gains {
+    pub(super) const fn moving(&self) -> bool {
+        self.done < 1 << self.log2_frames
+    }
+
+    /// The gains of the next frame.
+    pub(super) fn now(&self) -> [Gain; MAX_CHANNELS] {
+        let mut gains = self.to;
+        if self.moving() {
+            for (gain, &from) in gains.iter_mut().zip(&self.from) {
+                *gain = from.towards(*gain, self.done, self.log2_frames);
+            }
+        }
+        gains
+    }
+
+    /// The gains of the next frame as integers, after which they are a frame further.
+    pub(super) fn step(&mut self) -> [i32; MAX_CHANNELS] {
+        let gains = self.now().map(Gain::bits);
+        self.done = self.done.saturating_add(1);
+        gains
+    }
+
+    fn aim(&mut self, at_once: bool) {
+        let mut target = [Gain::ZERO; MAX_CHANNELS];
+        let volumes = self.milli_db.iter().zip(&self.muted);
+        for (gain, (&milli_db, &muted)) in target.iter_mut().zip(volumes) {
+            if !muted {
+                *gain = Gain::from_milli_db(milli_db);
+            }
+        }
+        if target == self.to && !at_once {
+            return;
+        }
+        self.from = self.now();
+        self.to = target;
+        self.done = if at_once { u32::MAX } else { 0 };
+    }
+}
+
+impl Voice {
+    /// A voice of no stream: silent, and takes no input.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            spec: None,
+            matrix: Matrix::EMPTY,
+            resampler: Resampler::IDLE,
+            resamples: false,
+            gains: Gains {
+                milli_db: [0; MAX_CHANNELS],
+                muted: [false; MAX_CHANNELS],
+                from: [Gain::UNITY; MAX_CHANNELS],
+                to: [Gain::UNITY; MAX_CHANNELS],
+                done: u32::MAX,
+                log2_frames: 0,
+            },
+            mend: Mend::new(),
+            quality: Quality::Best,
+            drift: None,
+            fresh: true,
+        }
+    }
+
+    /// Takes on a stream for a card; volumes stay as they are, the past is forgotten.
+    ///
+    /// # Errors
+    /// The format has no samples, or a rate or number of channels is out of range. The voice is
+    /// then one of no stream.
+    pub fn configure(&mut self, spec: StreamSpec, card: CardFormat) -> Result<(), Unsupported> {
+        self.spec = None;
+        if !spec.format.playable() {
+            return Err(Unsupported::Format(spec.format));
+        }
+        for channels in [spec.channels, card.channels] {
+            if !(1..=MAX_CHANNELS as u8).contains(&channels) {
+                return Err(Unsupported::Channels(channels));
+            }
+        }
+        for rate in [spec.rate, card.rate] {
+            if !(MIN_RATE..=MAX_RATE).contains(&rate) {
+                return Err(Unsupported::Rate(rate));
+            }
+        }
+        self.matrix = Matrix::standard(spec.channels, card.channels);
+        self.resamples = spec.rate != card.rate || self.drift.is_some();
+        let channels = usize::from(spec.channels.min(card.channels));
+        let (quality, drift) = (self.quality, self.drift);
+        let resampler = &mut self.resampler;
+        if self.resamples && !resampler.set_up(spec.rate, card.rate, channels, quality, drift) {
+            return Err(Unsupported::Rate(spec.rate));
+        }
+        let folds = self.matrix.inputs() > self.matrix.outputs();
+        self.gains.log2_frames = ramp_log2_frames(if folds { spec.rate } else { card.rate });
+        self.mend.set_up(spec.channels, spec.rate);
+        self.spec = Some(spec);
+        self.reset();
+        Ok(())
+    }
+
+    /// How much work resampling may be, from the next [`Voice::configure`] on.
+    pub const fn set_quality(&mut self, quality: Quality) {
+        self.quality = quality;
+    }
+
+    /// Lets the stream's clock differ from the card's: `Some` from the next
+    /// [`Voice::configure`] on lets every ratio move, `None` holds it exact. Where it may move
+    /// already, the new drift is followed from the next frame on, without a step in phase. In
+    /// parts per 2^32 more input per frame of the card: 1 ppm is 4,295.
+    pub fn set_drift(&mut self, drift: Option<i32>) {
+        if let (Some(_), Some(now)) = (self.drift, drift) {
+            self.resampler.set_drift(now);
+        }
+        self.drift = drift;
+    }
+
+    /// Frames of the stream that the next render of `card_frames` frames takes.
+    #[must_use]
+    pub const fn source_frames_for(&self, card_frames: usize) -> usize {
+        match self.spec {
+            None => 0,
+            Some(_) if self.resamples => self.resampler.frames_for(card_frames),
+            Some(_) => card_frames,
+        }
+    }
+
+    /// Sets the volume of one of the stream's channels, in 0.001 dB; it moves there without a
+    /// click. Above +6.02 dB it is that. Channels beyond [`MAX_CHANNELS`] are ignored.
+    pub fn set_gain(&mut self, channel: usize, milli_db: i32) {
+        if let Some(volume) = self.gains.milli_db.get_mut(channel) {
+            *volume = milli_db;
+            self.gains.aim(self.fresh);
+        }
+    }
+
+    /// Mutes one of the stream's channels, or lets it sound again, without a click.
+    pub fn set_mute(&mut self, channel: usize, muted: bool) {
+        if let Some(state) = self.gains.muted.get_mut(channel) {
+            *state = muted;
+            self.gains.aim(self.fresh);
+        }
+    }
+
+    /// Forgets the past of the stream, as at its start; volumes stay.
+    pub fn reset(&mut self) {
+        self.resampler.reset();
+        self.resampler.set_drift(self.drift.unwrap_or(0));
+        self.mend.reset();
+        self.gains.aim(true);
+        self.fresh = true;
+    }
+
+    /// Frames of the card from a frame's way in to its way out.
+    #[must_use]
+    pub fn latency_frames(&self) -> u32 {
+        match self.spec {
+            Some(_) if self.resamples => self.resampler.latency(),
+            _ => 0,
+        }
+    }
+
+    /// Frames of the card during which the voice still sounds when its input ends: what is in the
+    /// filter, and the slope down to silence.
+    #[must_use]
+    pub fn tail_frames(&self) -> u32 {
+        let frames = self.mend.tail_frames() + 2 * u64::from(self.resampler.taps() as u32);
+        let outputs = match self.spec {
+            Some(_) if self.resamples => self.resampler.outputs_of(frames),
+            Some(_) => frames,
+            None => 0,
+        };
+        u32::try_from(outputs).unwrap_or(u32::MAX)
+    }
+
+    /// The gains of eight samples in a row, if the stream's octets can be summed as they are.
+    pub(super) fn direct_gains(&self) -> Option<[Gain; MAX_CHANNELS]> {
+        let spec = self.spec?;
+        let plain = matches!(spec.format, SampleFormat::S16Le | SampleFormat::S32Le);
+        let as_is = self.matrix.is_identity() && !self.resamples && !self.mend.working();
+        if !plain || !as_is || self.gains.moving() {
+            return None;
+        }
+        let channels = usize::from(spec.channels);
+        let mut gains = self.gains.now();
+        let (used, _) = gains.split_at(channels.min(MAX_CHANNELS));
+        let first = used.first().copied()?;
+        if used.iter().all(|&gain| gain == first) {
+            gains = [first; MAX_CHANNELS];
+        } else if MAX_CHANNELS.is_multiple_of(channels) {
+            for index in channels..MAX_CHANNELS {
+                let earlier = gains.get(index - channels).copied();
+                if let (Some(gain), Some(earlier)) = (gains.get_mut(index), earlier) {
+                    *gain = earlier;
+                }
+            }
+        } else {
+            return None;
+        }
+        Some(gains)
+    }
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        Self::new()
+    }
+}
