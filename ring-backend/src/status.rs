@@ -26,7 +26,7 @@ use heapless::String;
 
 /// Time between the beginnings of two passes.
 const PASS_MILLIS: u64 = 500;
-/// Octets of a value; a stream's line with every number at its largest has 180.
+/// Octets of a value; a stream's line with every number at its largest has 190.
 const VALUE_OCTETS: usize = 224;
 /// Nodes of the whole domain: `state`, `card`, `loop`, `ready`.
 const DOMAIN_NODES: usize = 4;
@@ -311,23 +311,25 @@ fn device_node<W, P: DataPlane<W>>(
             let served = stream < device.streams;
             let statistics = served.then(|| plane.statistics(device.slot, stream));
             let line = statistics.flatten();
-            line.map(|line| stream_text(&line, card_rate))
+            let capture = device.captures >> stream & 1 == 1;
+            line.map(|line| stream_text(&line, capture, card_rate))
                 .unwrap_or_default()
         }
     };
     Some((leaf, value))
 }
 
-fn stream_text(line: &Statistics, card_rate: u32) -> Value {
+fn stream_text(line: &Statistics, capture: bool, card_rate: u32) -> Value {
     let mut value = text(&format_args!(
-        "playing={} format={} rate={} channels={} frames={} xruns={} peak={}",
+        "playing={} format={} rate={} channels={} frames={} xruns={} peak={} type={}",
         u8::from(line.playing),
         line.format.map_or("-", |format| format.name()),
         line.rate,
         line.channels,
         line.frames,
         line.xruns,
-        line.peak
+        line.peak,
+        if capture { 'c' } else { 'p' }
     ));
     // All of it fits; see `VALUE_OCTETS`.
     if let Some(frames) = line.added_latency_frames {

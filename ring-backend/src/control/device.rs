@@ -31,6 +31,8 @@ pub struct DeviceView<'a> {
     pub error: &'a str,
     /// Streams that the data plane serves; 0 unless connected.
     pub streams: u8,
+    /// Which of them record: bit `n` for stream `n`.
+    pub captures: u16,
 }
 
 /// How often a device's nodes are read, whatever its guest does to them.
@@ -59,6 +61,7 @@ pub(super) struct Device {
     /// The `error` node is not what `error` says.
     pub(super) error_unwritten: bool,
     pub(super) streams: u8,
+    pub(super) captures: u16,
     pace: Pace,
 }
 
@@ -77,6 +80,7 @@ impl Device {
             error: String::new(),
             error_unwritten: false,
             streams: 0,
+            captures: 0,
             pace: Pace::default(),
         }
     }
@@ -147,6 +151,7 @@ impl Device {
             } else {
                 0
             },
+            captures: self.captures,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::ask::{Ask, Got};
 use super::device::Device;
 use super::{Control, DataPlane};
 use crate::config;
-use crate::link::DeviceSlot;
+use crate::link::{DeviceLink, DeviceSlot, Direction};
 use crate::world::{DomId, Nanos};
 use crate::xenbus::{Action, Next, Outcome, Seen, State};
 use crate::xenstore::{StoreError, index};
@@ -321,6 +321,7 @@ impl Control {
                 Ok(()) => {
                     device.set_error(&"");
                     device.streams = u8::try_from(link.streams.len()).unwrap_or(u8::MAX);
+                    device.captures = captures(&link);
                     Outcome::Done
                 }
             },
@@ -378,6 +379,15 @@ fn looked(device: &mut Device, now: Nanos, got: &Got) {
         front: got.front.unwrap_or(State::Unknown),
     });
     device.stir = true;
+}
+
+/// Which streams of a device record, one bit each.
+fn captures(link: &DeviceLink) -> u16 {
+    let streams = link.streams.iter().rev();
+    streams.fold(0, |bits, stream| {
+        let capture = stream.config.direction == Direction::Capture;
+        bits << 1 | u16::from(capture)
+    })
 }
 
 /// The slot that the data plane knows a place in the table by.

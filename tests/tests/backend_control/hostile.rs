@@ -111,6 +111,29 @@ fn rubbish_between_messages_is_skipped() {
     assert!(site.backend.client().strays() > 90);
 }
 
+#[test]
+fn bytes_at_random_end_nothing_but_the_conversation() {
+    for seed in 1..300 {
+        let mut chance = Seed::new(seed);
+        let mut site = Site::new(2, seed);
+        site.connect(&Vsnd::card(3, 0, 1, 0));
+        for _ in 0..20 {
+            // Headers with small lengths keep the parser in step, so that payloads vary too.
+            let mut octets = Vec::new();
+            for most in [20, 250_000, 2, 64] {
+                let field = u32::try_from(chance.below(most)).expect("small");
+                octets.extend(field.to_le_bytes());
+            }
+            for _ in 0..chance.below(64) {
+                octets.push(chance.pick(b"\0\0/0123456789bf backend/vsnd\xff"));
+            }
+            site.inject(&octets);
+            site.run(chance.below(50));
+        }
+        assert_eq!(site.linked(), 1, "sound goes on");
+    }
+}
+
 /// One thing that a guest or the toolstack does at random.
 fn disturb(site: &mut Site, chance: &mut Seed, guest: u16, dev: u32) {
     let exists = site.store.exists(&site.toolstack.back(guest, dev, ""));

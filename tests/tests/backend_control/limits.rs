@@ -76,6 +76,21 @@ fn forty_guests_fit_into_every_quota() {
 }
 
 #[test]
+fn a_device_costs_few_requests_from_its_creation_to_connected() {
+    let mut site = Site::new(4, 8);
+    site.run(1_000);
+    for (guest, streams, most) in [(3, 2, 60), (4, 4, 80), (5, 16, 170)] {
+        let requests = site.store.requests();
+        site.connect(&Vsnd::card(guest, 0, streams / 2, streams - streams / 2));
+        let requests = site.store.requests() - requests;
+        assert!(
+            requests <= most,
+            "{requests} requests for {streams} streams"
+        );
+    }
+}
+
+#[test]
 fn a_silent_store_stops_nothing_that_plays_and_is_gone_on_with_when_it_speaks() {
     let mut site = Site::new(4, 3);
     site.connect(&Vsnd::card(3, 0, 1, 0));

@@ -150,6 +150,8 @@ fn a_playing_stream_is_published_twice_a_second_and_an_idle_one_not_at_all() {
         line.ends_with("latency_us=10000 first_sound_us=7000"),
         "{line}"
     );
+    let line = site.data("guest/3/0/stream-1").expect("a line");
+    assert!(line.contains(" type=c "), "{line}");
     let counters = site.data("loop").expect("counters");
     assert!(counters.ends_with("wakeups=9 busy_ns=5"), "{counters}");
 }
@@ -160,7 +162,8 @@ fn what_a_device_published_goes_with_it_and_no_more() {
     site.connect(&Vsnd::card(3, 0, 2, 0));
     site.connect(&Vsnd::card(3, 1, 1, 0));
     site.run(1_000);
-    assert!(site.data("guest/3/0/stream-1").is_some());
+    let line = site.data("guest/3/0/stream-1").expect("a line");
+    assert!(line.contains(" type=p"), "{line}");
     site.toolstack.detach(3, 0);
     site.run(2_000);
     assert_eq!(site.data("guest/3/0/state"), None);
