@@ -6,6 +6,7 @@
 
 use crate::format::{FormatSet, SampleFormat};
 use crate::link::{Rates, StreamConfig};
+use crate::mix::{MAX_CHANNELS, MAX_RATE, MIN_RATE};
 use crate::wire::{Interval, Open, Parameters, Refusal};
 
 /// Periods per second that can be served at most: the mixer wakes every millisecond at best.
@@ -52,18 +53,13 @@ impl Shape {
 impl Rules {
     /// The bounds of a configured stream, within what the mixer and the memory can do.
     #[must_use]
-    pub fn new(
-        config: &StreamConfig,
-        formats: FormatSet,
-        channels_max: u8,
-        buffer_limit: usize,
-    ) -> Self {
+    pub fn new(config: &StreamConfig, buffer_limit: usize) -> Self {
         Self {
-            formats: config.formats.intersection(formats),
+            formats: config.formats.intersection(FormatSet::PLAYABLE),
             rates: config.rates.clone(),
             channels: Interval {
                 min: u32::from(config.channels_min.max(1)),
-                max: u32::from(config.channels_max.min(channels_max)),
+                max: u32::from(config.channels_max.min(MAX_CHANNELS as u8)),
             },
             buffer_octets: u32::try_from(buffer_limit)
                 .unwrap_or(u32::MAX)
@@ -125,11 +121,16 @@ impl Rules {
 
     /// The lowest and highest rate allowed within `asked`.
     fn rates_within(&self, asked: Interval) -> Option<Interval> {
+        let mixable = Interval {
+            min: MIN_RATE,
+            max: MAX_RATE,
+        };
+        let asked = meet(asked, mixable);
         let both = match &self.rates {
             Rates::Any { min, max } => meet(
                 asked,
                 Interval {
-                    min: (*min).max(1),
+                    min: *min,
                     max: *max,
                 },
             ),
@@ -138,7 +139,7 @@ impl Rules {
                     rates
                         .iter()
                         .copied()
-                        .filter(|rate| (asked.min..=asked.max).contains(rate) && *rate != 0)
+                        .filter(|rate| (asked.min..=asked.max).contains(rate))
                 };
                 Interval {
                     min: within().min()?,

@@ -1,0 +1,388 @@
+//! The data plane: every connected stream, the mixer, and the card, one turn at a time.
+//!
+//! A turn reads the card's position, serves each stream within its allowance, mixes what is due
+//! and tells guests their positions. It is bounded, allocates nothing, and says when the next one
+//! must be; until then the domain sleeps unless a guest signals. All memory is taken once, when
+//! the plane is made.
+
+use crate::arena::Arena;
+use crate::control::DataPlane;
+use crate::engine::{Engine, EngineCounters};
+use crate::hw_params::Rules;
+use crate::link::{DeviceLink, DeviceSlot};
+use crate::mix::{Input, MAX_VOICES, Mixer, Voice};
+use crate::seat::{Counter, Seat, SeatFault};
+use crate::statistics::Statistics;
+use crate::stream::Moment;
+use crate::world::{Card, CardFormat, Nanos, PAGE_OCTETS, World};
+use alloc::boxed::Box;
+use alloc::vec;
+use core::fmt;
+
+/// The most streams that a plane can be made for.
+pub const STREAMS_MOST: usize = MAX_VOICES;
+/// Octets copied for all streams in one turn, so that mixing is never kept waiting long.
+const OCTETS_PER_TURN: u64 = 512 << 10;
+/// Pieces that one turn's mixing may be in.
+const PIECES: usize = 64;
+
+/// How much the plane may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Streams connected at once, at most [`STREAMS_MOST`].
+    pub streams: usize,
+    /// Octets for all open buffers together.
+    pub arena_octets: usize,
+    /// Octets of one stream's buffer.
+    pub buffer_octets: usize,
+    /// Refused requests per second that a stream may make before it is closed.
+    pub strikes: u32,
+}
+
+impl Default for Limits {
+    /// Fits a domain of 4 MiB.
+    fn default() -> Self {
+        Self {
+            streams: 64,
+            arena_octets: 1 << 20,
+            buffer_octets: 256 << 10,
+            strikes: 16,
+        }
+    }
+}
+
+/// Why a device could not be connected, or is served no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceFault {
+    /// The slot has a device already.
+    InUse,
+    /// As many streams are connected as the plane can hold.
+    NoRoom,
+    /// A page or a port could not be had; which stream's.
+    Stream(u8, SeatFault),
+    /// The guest's counters on a stream's request ring are impossible; which stream's.
+    BrokenRing(u8),
+}
+
+impl fmt::Display for DeviceFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse => write!(out, "the slot is in use"),
+            Self::NoRoom => write!(out, "no room for its streams"),
+            Self::Stream(index, SeatFault::Grant(fault)) => {
+                write!(out, "stream {index}: grant status {}", fault.status)
+            }
+            Self::Stream(index, SeatFault::Event(fault)) => {
+                write!(out, "stream {index}: event channel errno {}", fault.errno)
+            }
+            Self::BrokenRing(index) => write!(out, "stream {index}: impossible ring"),
+        }
+    }
+}
+
+/// Everything between the guests' rings and the card.
+pub struct Plane<W: World> {
+    limits: Limits,
+    card: CardFormat,
+    seats: Box<[Option<Seat<W>>]>,
+    voices: Box<[Voice]>,
+    mixer: Mixer,
+    arena: Arena,
+    engine: Engine,
+    scratch: Box<[u8; PAGE_OCTETS]>,
+    out: Box<[u8]>,
+    /// The seat that is served first in the next turn.
+    first: usize,
+}
+
+impl<W: World> Plane<W> {
+    /// A plane without guests; the only place that allocates.
+    #[must_use]
+    pub fn new(limits: Limits, card: CardFormat) -> Self {
+        let streams = limits.streams.min(STREAMS_MOST);
+        let engine = Engine::new(card);
+        let out = engine.chunk_frames() * card.frame_octets();
+        Self {
+            limits,
+            card,
+            seats: (0..streams).map(|_| None).collect(),
+            voices: (0..streams).map(|_| Voice::default()).collect(),
+            mixer: Mixer::new(card),
+            arena: Arena::new(limits.arena_octets),
+            engine,
+            scratch: Box::new([0; PAGE_OCTETS]),
+            out: vec![0; out].into_boxed_slice(),
+            first: 0,
+        }
+    }
+
+    /// Maps and binds everything that `link` names, and serves it from the next turn on.
+    ///
+    /// # Errors
+    /// Something could not be had; then nothing is held.
+    pub fn connect(
+        &mut self,
+        slot: DeviceSlot,
+        link: &DeviceLink,
+        world: &mut W,
+    ) -> Result<(), DeviceFault> {
+        if self.seats.iter().flatten().any(|seat| seat.slot() == slot) {
+            return Err(DeviceFault::InUse);
+        }
+        let free = self.seats.iter().filter(|seat| seat.is_none()).count();
+        if link.streams.len() > free {
+            return Err(DeviceFault::NoRoom);
+        }
+        let limit = self.limits.buffer_octets.min(self.arena.capacity());
+        for (index, stream) in (0..).zip(&link.streams) {
+            let rules = Rules::new(&stream.config, limit);
+            match Seat::connect(slot, index, link.dom, stream, rules, world) {
+                Ok(seat) => {
+                    if let Some(place) = self.seats.iter_mut().find(|seat| seat.is_none()) {
+                        *place = Some(seat);
+                    }
+                }
+                Err(fault) => {
+                    self.disconnect(slot, world);
+                    return Err(DeviceFault::Stream(index, fault));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives everything of a device back. Nothing if it is not connected.
+    pub fn disconnect(&mut self, slot: DeviceSlot, world: &mut W) {
+        for place in &mut self.seats {
+            if let Some(seat) = place.take_if(|seat| seat.slot() == slot) {
+                seat.disconnect(world, &mut self.arena);
+            }
+        }
+    }
+
+    /// Does what is due at `now`; returns when to call again if no guest signals before.
+    pub fn poll<C: Card>(
+        &mut self,
+        now: Nanos,
+        world: &mut W,
+        mut card: Option<&mut C>,
+    ) -> Option<Nanos> {
+        self.engine.advance(now, card.as_deref_mut());
+        let requests = self.serve(now, world);
+        let preparing = self.prepare().then_some(now);
+        let (live, patience) = self.demand();
+        self.engine.pace(now, card.as_deref_mut(), live, patience);
+        self.mix(card);
+        let moment = self.moment(now);
+        for (seat, voice) in self.seats.iter_mut().zip(&self.voices) {
+            if let Some(seat) = seat {
+                seat.report(voice, world, &moment);
+            }
+        }
+        [requests, preparing, self.engine.deadline(now)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// A device one of whose streams broke its ring since the last call. That stream has nothing
+    /// any more and is not served; the device's others are, until it is disconnected.
+    pub fn take_fault(&mut self) -> Option<(DeviceSlot, DeviceFault)> {
+        self.seats.iter_mut().flatten().find_map(|seat| {
+            let index = seat.take_break()?;
+            Some((seat.slot(), DeviceFault::BrokenRing(index)))
+        })
+    }
+
+    /// A stream's numbers; `None` if there is no such stream.
+    #[must_use]
+    pub fn statistics(&self, slot: DeviceSlot, stream: u8) -> Option<Statistics> {
+        let place = self
+            .seats
+            .iter()
+            .position(|seat| matches!(seat, Some(seat) if seat.is(slot, stream)))?;
+        let (seat, voice) = (self.seats.get(place)?.as_ref()?, self.voices.get(place)?);
+        let (shape, counters) = (seat.stream().shape(), seat.stream().counters);
+        let running = seat.stream().running();
+        let added = self.engine.counters().ahead + u64::from(voice.latency_frames());
+        Some(Statistics {
+            playing: running,
+            format: shape.map(|shape| shape.format),
+            rate: shape.map_or(0, |shape| shape.rate),
+            channels: shape.map_or(0, |shape| shape.channels),
+            frames: counters.frames,
+            xruns: counters.xruns,
+            first_sound_ns: counters.first_sound.map(|nanos| nanos.0),
+            added_latency_frames: running.then(|| u32::try_from(added).unwrap_or(u32::MAX)),
+            peak: 0,
+        })
+    }
+
+    /// The counters of the mixer's pace.
+    #[must_use]
+    pub const fn engine(&self) -> EngineCounters {
+        self.engine.counters()
+    }
+
+    /// Octets of the arena that no stream holds.
+    #[must_use]
+    pub fn free_octets(&self) -> usize {
+        self.arena.free_octets()
+    }
+
+    fn moment(&self, now: Nanos) -> Moment {
+        let (fetched, mixed) = self.engine.position();
+        Moment {
+            now,
+            fetched,
+            mixed,
+            ahead: self.engine.ahead(),
+            card: self.card,
+        }
+    }
+
+    /// Serves every stream once, each time beginning with another.
+    fn serve(&mut self, now: Nanos, world: &mut W) -> Option<Nanos> {
+        let mut counter = Counter {
+            moment: self.moment(now),
+            world,
+            arena: &mut self.arena,
+            scratch: &mut self.scratch,
+            strikes: self.limits.strikes,
+            octets: OCTETS_PER_TURN,
+        };
+        let count = self.seats.len();
+        let mut next = None;
+        let mut visit = |(seat, voice): (&mut Option<Seat<W>>, &mut Voice)| {
+            if let Some(look) = seat
+                .as_mut()
+                .and_then(|seat| seat.serve(voice, &mut counter))
+            {
+                next = Some(next.map_or(look, |next: Nanos| next.min(look)));
+            }
+        };
+        let (early, late) = self.seats.split_at_mut(self.first.min(count));
+        let (early_voices, late_voices) = self.voices.split_at_mut(self.first.min(count));
+        late.iter_mut().zip(late_voices).for_each(&mut visit);
+        early.iter_mut().zip(early_voices).for_each(&mut visit);
+        self.first = (self.first + 1).checked_rem(count).unwrap_or(0);
+        next
+    }
+
+    /// Lets the mixer get ready for one voice that was opened; `true` if there is more to do.
+    fn prepare(&mut self) -> bool {
+        let mut waiting = self
+            .seats
+            .iter_mut()
+            .zip(&self.voices)
+            .filter_map(|(seat, voice)| {
+                let stream = seat.as_mut()?.stream_mut();
+                stream.unprepared().then_some((stream, voice))
+            });
+        let Some((stream, voice)) = waiting.next() else {
+            return false;
+        };
+        let ready = self.mixer.prepare(voice);
+        if ready {
+            stream.set_prepared();
+        }
+        !ready || waiting.next().is_some()
+    }
+
+    /// Whether any stream needs the card's time to go on, and how long it may sleep.
+    fn demand(&self) -> (bool, u64) {
+        let streams = || self.seats.iter().flatten().map(Seat::stream);
+        let running = streams().filter(|stream| stream.running());
+        let patience = running.map(|stream| stream.patience(self.card.rate)).min();
+        let live = patience.is_some() || streams().any(|stream| stream.sounds());
+        (live, patience.unwrap_or(u64::MAX))
+    }
+
+    /// Mixes what is due, in pieces that fit every stream's buffer.
+    fn mix<C: Card>(&mut self, mut card: Option<&mut C>) {
+        let mut left = self.engine.due();
+        for _ in 0..PIECES {
+            if left == 0 {
+                break;
+            }
+            left -= self.mix_piece(left, card.as_deref_mut());
+        }
+    }
+
+    /// Mixes at most `left` frames; returns how many.
+    fn mix_piece<C: Card>(&mut self, left: u64, card: Option<&mut C>) -> u64 {
+        let rate = self.card.rate;
+        let mut sounding = false;
+        let mut frames = left.min(self.engine.chunk_frames() as u64);
+        for seat in self.seats.iter().flatten() {
+            if seat.stream().sounds() {
+                sounding = true;
+                frames = frames.min(seat.stream().chunk(rate));
+            }
+        }
+        let count = usize::try_from(frames).unwrap_or(0);
+        let mut needs = [0_usize; STREAMS_MOST];
+        if sounding {
+            let mut inputs = heapless::Vec::<Input<'_>, STREAMS_MOST>::new();
+            let seats = self.seats.iter().zip(&mut self.voices).zip(&mut needs);
+            for ((seat, voice), need) in seats {
+                let Some(stream) = seat.as_ref().map(Seat::stream) else {
+                    continue;
+                };
+                if stream.sounds() {
+                    *need = voice.source_frames_for(count);
+                    let (first, second) = stream.input(&self.arena, *need);
+                    // One input per voice, and no more voices than inputs.
+                    let _ = inputs.push(Input {
+                        voice,
+                        first,
+                        second,
+                    });
+                }
+            }
+            let octets = count * self.card.frame_octets();
+            if let Some(out) = self.out.get_mut(..octets) {
+                self.mixer.render(&mut inputs, count, out);
+                drop(inputs);
+                self.engine.put(card, frames, out);
+            }
+        } else {
+            self.engine.skip(frames);
+        }
+        for (seat, need) in self.seats.iter_mut().zip(needs) {
+            if let Some(seat) = seat {
+                seat.stream_mut().rendered(&mut self.arena, frames, need);
+            }
+        }
+        frames
+    }
+}
+
+impl<W: World> DataPlane<W> for Plane<W> {
+    type Fault = DeviceFault;
+
+    fn connect(
+        &mut self,
+        slot: DeviceSlot,
+        link: &DeviceLink,
+        world: &mut W,
+    ) -> Result<(), DeviceFault> {
+        self.connect(slot, link, world)
+    }
+
+    fn disconnect(&mut self, slot: DeviceSlot, world: &mut W) {
+        self.disconnect(slot, world);
+    }
+
+    fn poll<C: Card>(&mut self, now: Nanos, world: &mut W, card: Option<&mut C>) -> Option<Nanos> {
+        self.poll(now, world, card)
+    }
+
+    fn take_fault(&mut self) -> Option<(DeviceSlot, DeviceFault)> {
+        self.take_fault()
+    }
+
+    fn statistics(&self, slot: DeviceSlot, stream: u8) -> Option<Statistics> {
+        self.statistics(slot, stream)
+    }
+}

@@ -1,0 +1,336 @@
+//! One stream of a connected device: its pages and ports, and whose turn it is on them.
+
+use crate::allowance::Allowance;
+use crate::arena::Arena;
+use crate::channel::{EventChannel, RequestChannel};
+use crate::hw_params::Rules;
+use crate::link::{DeviceSlot, StreamLink};
+use crate::mix::Voice;
+use crate::ring::BrokenRing;
+use crate::stream::{Desk, Moment, Reply, Stream};
+use crate::wire::{Answer, Operation, Refusal, Request, response};
+use crate::world::{DomId, EventFault, GrantFault, Nanos, PAGE_OCTETS, World};
+
+/// Requests that one stream is served at a time.
+const REQUESTS_PER_TURN: u32 = 8;
+/// How long a CLOSE waits for the guest to take its events, and how often that is looked at.
+const HOLD_MILLIS: u64 = 50;
+const HOLD_STEP_MILLIS: u64 = 1;
+
+/// A page or a port of a stream that could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeatFault {
+    /// A page could not be mapped.
+    Grant(GrantFault),
+    /// A port could not be bound.
+    Event(EventFault),
+}
+
+/// The mapped pages and bound ports.
+#[derive(Debug)]
+struct Wires<P> {
+    requests: RequestChannel<P>,
+    events: EventChannel<P>,
+}
+
+/// A CLOSE that waits for the guest to take its events.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    id: u16,
+    code: u8,
+    until: Nanos,
+}
+
+/// What a guest signalled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signal {
+    None,
+    /// On the request ring's port.
+    Request,
+    /// On the event page's port.
+    Stray,
+}
+
+/// What all streams share while they are served.
+#[derive(Debug)]
+pub struct Counter<'c, W: World> {
+    /// Grants and event channels.
+    pub world: &'c mut W,
+    /// Where buffers are mirrored.
+    pub arena: &'c mut Arena,
+    /// Room for a page.
+    pub scratch: &'c mut [u8; PAGE_OCTETS],
+    /// The time of this turn.
+    pub moment: Moment,
+    /// Refused requests per second that a stream may make.
+    pub strikes: u32,
+    /// Octets that may still be copied in this turn.
+    pub octets: u64,
+}
+
+/// A stream's place in the plane.
+pub struct Seat<W: World> {
+    slot: DeviceSlot,
+    index: u8,
+    dom: DomId,
+    /// `None` once the guest broke its ring.
+    wires: Option<Wires<W::Page>>,
+    stream: Stream,
+    allowance: Allowance,
+    held: Option<Held>,
+    /// Signals of this stream do not wake the domain now.
+    deaf: bool,
+    /// The break was told.
+    reported: bool,
+}
+
+impl<W: World> Seat<W> {
+    /// Maps the pages and binds the ports.
+    ///
+    /// # Errors
+    /// One of them could not be had; then none is held.
+    pub fn connect(
+        slot: DeviceSlot,
+        index: u8,
+        dom: DomId,
+        link: &StreamLink,
+        rules: Rules,
+        world: &mut W,
+    ) -> Result<Self, SeatFault> {
+        let ring = world.map(dom, link.ring_ref).map_err(SeatFault::Grant)?;
+        let events = world.map(dom, link.event_ref).map_err(SeatFault::Grant)?;
+        let ring_port = world.bind(dom, link.ring_port).map_err(SeatFault::Event)?;
+        let event_port = world.bind(dom, link.event_port).map_err(|fault| {
+            world.close(ring_port);
+            SeatFault::Event(fault)
+        })?;
+        // Nothing ever comes that way.
+        world.listen(event_port, false);
+        Ok(Self {
+            slot,
+            index,
+            dom,
+            wires: Some(Wires {
+                requests: RequestChannel::attach(ring, ring_port),
+                events: EventChannel::attach(events, event_port),
+            }),
+            stream: Stream::new(link.config.direction, rules),
+            // No clock here; the first turn fills it up.
+            allowance: Allowance::new(Nanos(0)),
+            held: None,
+            deaf: false,
+            reported: false,
+        })
+    }
+
+    /// Gives everything back.
+    pub fn disconnect(mut self, world: &mut W, arena: &mut Arena) {
+        self.cut(world, arena);
+    }
+
+    /// Whether this is stream `index` of the device.
+    #[must_use]
+    pub fn is(&self, slot: DeviceSlot, index: u8) -> bool {
+        self.slot == slot && self.index == index
+    }
+
+    /// The device that the stream belongs to.
+    #[must_use]
+    pub const fn slot(&self) -> DeviceSlot {
+        self.slot
+    }
+
+    /// The stream.
+    #[must_use]
+    pub const fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The stream, for the mixer.
+    pub const fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
+    /// The stream's number in its device if the guest broke its ring; says so once.
+    pub const fn take_break(&mut self) -> Option<u8> {
+        if self.wires.is_some() || self.reported {
+            return None;
+        }
+        self.reported = true;
+        Some(self.index)
+    }
+
+    fn cut(&mut self, world: &mut W, arena: &mut Arena) {
+        self.stream.close(arena);
+        self.held = None;
+        if let Some(wires) = self.wires.take() {
+            world.close(wires.requests.port());
+            world.close(wires.events.port());
+        }
+    }
+
+    /// Serves what the guest asked for, within its allowance; returns when to look again.
+    pub fn serve(&mut self, voice: &mut Voice, counter: &mut Counter<'_, W>) -> Option<Nanos> {
+        match self.turn(voice, counter) {
+            Ok(next) => next,
+            Err(BrokenRing) => {
+                self.cut(counter.world, counter.arena);
+                None
+            }
+        }
+    }
+
+    fn turn(
+        &mut self,
+        voice: &mut Voice,
+        counter: &mut Counter<'_, W>,
+    ) -> Result<Option<Nanos>, BrokenRing> {
+        let now = counter.moment.now;
+        self.allowance.refill(now);
+        let signal = self.signal(now, counter.world);
+        let mut served = 0;
+        let next = self.requests(voice, counter, &mut served)?;
+        match signal {
+            Signal::None => {}
+            Signal::Request => {
+                let needless = served == 0 && next.is_none();
+                self.allowance.signalled(now, needless);
+            }
+            Signal::Stray => self.allowance.signalled(now, true),
+        }
+        let deaf = self.allowance.deaf(now);
+        if let (Some(_), false, Some(wires)) = (deaf, self.deaf, &self.wires) {
+            self.deaf = counter.world.listen(wires.requests.port(), false);
+        }
+        let wake = deaf.filter(|_| self.deaf);
+        Ok([next, wake].into_iter().flatten().min())
+    }
+
+    /// Takes the guest's signals, unless it is not listened to for a while.
+    fn signal(&mut self, now: Nanos, world: &mut W) -> Signal {
+        let Some(wires) = &self.wires else {
+            return Signal::None;
+        };
+        if self.deaf {
+            if self.allowance.deaf(now).is_some() {
+                return Signal::None;
+            }
+            self.deaf = false;
+            world.listen(wires.requests.port(), true);
+        }
+        let request = world.take_event(wires.requests.port());
+        // No guest has a reason to signal on the event page's port.
+        match (world.take_event(wires.events.port()), request) {
+            (true, _) => Signal::Stray,
+            (false, true) => Signal::Request,
+            (false, false) => Signal::None,
+        }
+    }
+
+    /// Serves requests; returns when to look again, or `None` if the guest will signal.
+    fn requests(
+        &mut self,
+        voice: &mut Voice,
+        counter: &mut Counter<'_, W>,
+        served: &mut u32,
+    ) -> Result<Option<Nanos>, BrokenRing> {
+        let now = counter.moment.now;
+        let mut next = Some(now);
+        for _ in 0..REQUESTS_PER_TURN {
+            if let Some(look) = self.release(now, served) {
+                next = Some(look);
+                break;
+            }
+            if let Some(until) = self.allowance.wait(now) {
+                next = Some(until);
+                break;
+            }
+            let Some(wires) = &mut self.wires else { break };
+            if counter.octets == 0 {
+                break;
+            }
+            let Some(request) = wires.requests.take()? else {
+                // Look again: a request may have come before the guest saw the wish.
+                wires.requests.ask_for_signal();
+                if wires.requests.waiting() {
+                    continue;
+                }
+                next = None;
+                break;
+            };
+            *served += 1;
+            self.answer(&request, voice, counter);
+        }
+        if let Some(wires) = &mut self.wires {
+            wires.requests.publish(counter.world);
+        }
+        Ok(next)
+    }
+
+    /// Answers a held CLOSE if it is time; otherwise says when to look again.
+    fn release(&mut self, now: Nanos, served: &mut u32) -> Option<Nanos> {
+        let (held, wires) = (self.held?, self.wires.as_mut()?);
+        if !wires.events.drained() && now < held.until {
+            return Some(held.until.min(now.plus_millis(HOLD_STEP_MILLIS)));
+        }
+        let done = response(held.id, held.code, Ok(Answer::Done));
+        wires.requests.answer(&done);
+        self.held = None;
+        *served += 1;
+        None
+    }
+
+    fn answer(&mut self, request: &Request, voice: &mut Voice, counter: &mut Counter<'_, W>) {
+        let Some(wires) = &mut self.wires else { return };
+        let now = counter.moment.now;
+        let before = self.stream.counters.octets;
+        let mut desk = Desk {
+            world: counter.world,
+            dom: self.dom,
+            events: &mut wires.events,
+            arena: counter.arena,
+            scratch: counter.scratch,
+            moment: counter.moment,
+        };
+        let reply = self.stream.serve(&request.operation, voice, &mut desk);
+        let octets = self.stream.counters.octets.saturating_sub(before);
+        self.allowance.spend(octets);
+        counter.octets = counter.octets.saturating_sub(octets);
+        match reply {
+            Reply::OnceDrained => {
+                self.held = Some(Held {
+                    id: request.id,
+                    code: request.code,
+                    until: now.plus_millis(HOLD_MILLIS),
+                });
+            }
+            Reply::Now(result) => {
+                let packet = response(request.id, request.code, result);
+                wires.requests.answer(&packet);
+                self.judge(&request.operation, result, counter);
+            }
+        }
+    }
+
+    /// Counts mistakes; a stream that makes too many is closed and left alone for a while.
+    fn judge(
+        &mut self,
+        operation: &Operation,
+        result: Result<Answer, Refusal>,
+        counter: &mut Counter<'_, W>,
+    ) {
+        // A query for the impossible is how an honest guest finds out what is possible.
+        let mistake = result.is_err() && !matches!(operation, Operation::Query(_));
+        if mistake && self.allowance.strike(counter.moment.now, counter.strikes) {
+            self.stream.counters.shut = self.stream.counters.shut.saturating_add(1);
+            self.stream.close(counter.arena);
+        }
+    }
+
+    /// Tells the guest how far it was played, if that is due.
+    pub fn report(&mut self, voice: &Voice, world: &mut W, moment: &Moment) {
+        if let Some(wires) = &mut self.wires {
+            self.stream.report(voice, world, &mut wires.events, moment);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Levels and mutes: requests whose arguments lie in the shared buffer, one per channel.
+
+use super::{Desk, Pcm, Stream};
+use crate::mix::Voice;
+use crate::volume::Volumes;
+use crate::wire::{Refusal, Span};
+use crate::world::World;
+
+impl Stream {
+    pub(super) fn set_volume<W: World>(
+        &mut self,
+        span: &Span,
+        voice: &mut Voice,
+        desk: &mut Desk<'_, W>,
+    ) -> Result<(), Refusal> {
+        let mut octets = [0; Volumes::OCTETS];
+        let levels = self.fetch_controls(span, 4, &mut octets, desk)?;
+        self.volumes.set_levels(levels, voice);
+        Ok(())
+    }
+
+    pub(super) fn get_volume<W: World>(
+        &mut self,
+        span: &Span,
+        desk: &mut Desk<'_, W>,
+    ) -> Result<(), Refusal> {
+        let pcm = self.pcm.as_ref().ok_or(Refusal::NotOpen)?;
+        let (offset, length) = pcm.controls_of(span, 4)?;
+        let levels = self.volumes.levels();
+        let (refs, _) = desk.arena.get(&pcm.run);
+        let from = levels.get(..length).ok_or(Refusal::Invalid)?;
+        desk.world
+            .copy_to(desk.dom, refs, offset, from)
+            .map_err(|_| Refusal::BadGrant)
+    }
+
+    pub(super) fn mute<W: World>(
+        &mut self,
+        span: &Span,
+        muted: bool,
+        voice: &mut Voice,
+        desk: &mut Desk<'_, W>,
+    ) -> Result<(), Refusal> {
+        let mut octets = [0; Volumes::OCTETS];
+        let which = self.fetch_controls(span, 1, &mut octets, desk)?;
+        self.volumes.set_mutes(which, muted, voice);
+        Ok(())
+    }
+
+    /// Copies one control per channel, of `size` octets each, out of the guest's buffer.
+    fn fetch_controls<'o, W: World>(
+        &self,
+        span: &Span,
+        size: u32,
+        octets: &'o mut [u8],
+        desk: &mut Desk<'_, W>,
+    ) -> Result<&'o [u8], Refusal> {
+        let pcm = self.pcm.as_ref().ok_or(Refusal::NotOpen)?;
+        let (offset, length) = pcm.controls_of(span, size)?;
+        let into = octets.get_mut(..length).ok_or(Refusal::Invalid)?;
+        let (refs, _) = desk.arena.get(&pcm.run);
+        desk.world
+            .copy_from(desk.dom, refs, offset, into)
+            .map_err(|_| Refusal::BadGrant)?;
+        Ok(into)
+    }
+}
+
+impl Pcm {
+    /// A span that holds one control of `size` octets per channel.
+    fn controls_of(&self, span: &Span, size: u32) -> Result<(usize, usize), Refusal> {
+        let (offset, length) = self.octets_of(span)?;
+        if length != size * u32::from(self.shape.channels) {
+            return Err(Refusal::Invalid);
+        }
+        Ok((offset as usize, length as usize))
+    }
+}

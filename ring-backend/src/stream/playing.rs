@@ -1,0 +1,180 @@
+//! The running stream: its share in the mix, its position, and telling the guest of it.
+
+use super::{Counters, Flow, Pcm, Stream};
+use crate::arena::Arena;
+use crate::channel::EventChannel;
+use crate::link::Direction;
+use crate::mix::Voice;
+use crate::stream::Moment;
+use crate::world::{Nanos, World};
+
+/// Periods of the buffer that stay the guest's to fill while the mixer reads ahead.
+const PERIODS_KEPT: u64 = 2;
+
+impl Stream {
+    /// Whether the mixer shall render this stream's voice.
+    #[must_use]
+    pub fn sounds(&self) -> bool {
+        self.direction == Direction::Playback && (self.running() || self.tail > 0)
+    }
+
+    /// How long the mixer may sleep for this stream, in frames of the card: a part of a period.
+    #[must_use]
+    pub fn patience(&self, card_rate: u32) -> u64 {
+        const PARTS: u32 = 4;
+        let Some(pcm) = &self.pcm else {
+            return u64::MAX;
+        };
+        let frames = match pcm.shape.period_frames {
+            0 => pcm.shape.buffer_frames / PARTS,
+            period => period,
+        };
+        scaled(u64::from(frames / PARTS), card_rate, pcm.shape.rate)
+    }
+
+    /// Frames of the card that can be rendered at once from the buffer.
+    #[must_use]
+    pub fn chunk(&self, card_rate: u32) -> u64 {
+        self.pcm.as_ref().map_or(u64::MAX, |pcm| {
+            // Two frames less: a voice may take one frame more than the ratio says.
+            let frames = u64::from(pcm.shape.buffer_frames.saturating_sub(2));
+            scaled(frames, card_rate, pcm.shape.rate).max(1)
+        })
+    }
+
+    /// The next `frames` frames of the guest, in two parts; nothing where only the voice's own
+    /// tail is left.
+    #[must_use]
+    pub fn input<'a>(&self, arena: &'a Arena, frames: usize) -> (&'a [u8], &'a [u8]) {
+        match &self.pcm {
+            Some(pcm) if pcm.flow == Flow::Running => {
+                pcm.shadow.next(arena.get(&pcm.run).1, frames)
+            }
+            _ => (&[], &[]),
+        }
+    }
+
+    /// Counts `card_frames` as mixed, which took `frames` frames of the guest.
+    pub fn rendered(&mut self, arena: &mut Arena, card_frames: u64, frames: usize) {
+        match &mut self.pcm {
+            Some(pcm) if pcm.flow == Flow::Running => {
+                pcm.rendered = pcm.rendered.saturating_add(card_frames);
+                if self.direction == Direction::Playback {
+                    pcm.shadow.consume(arena.get_mut(&pcm.run).1, frames);
+                }
+            }
+            _ => {
+                let tail = u64::from(self.tail).saturating_sub(card_frames);
+                self.tail = u32::try_from(tail).unwrap_or(0);
+            }
+        }
+    }
+
+    /// Takes the position from the card's.
+    pub(super) fn advance(&mut self, voice: &Voice, moment: &Moment) {
+        let Some(pcm) = &mut self.pcm else { return };
+        if pcm.flow != Flow::Running {
+            return;
+        }
+        let lag = match self.direction {
+            Direction::Playback => pcm.lag(voice, moment),
+            Direction::Capture => moment.ahead,
+        };
+        // Right after mixing, `ahead` frames are mixed and not fetched; the position is `lag`
+        // frames behind what is mixed. In between it moves with the card.
+        let lead = moment.ahead.saturating_sub(lag);
+        let behind = lag.saturating_sub(moment.ahead);
+        let left = moment
+            .mixed
+            .saturating_add(behind)
+            .saturating_sub(moment.fetched.saturating_add(lead));
+        let reached = pcm.rendered.saturating_sub(left);
+        let played = scaled(reached, pcm.shape.rate, moment.card.rate);
+        let limit = match self.direction {
+            Direction::Playback => pcm.shadow.mixed(),
+            Direction::Capture => u64::MAX,
+        };
+        pcm.played = pcm.played.max(played.min(limit));
+        note_first_sound(&mut self.counters, pcm, moment);
+    }
+
+    /// Tells the guest its position if that is due.
+    pub fn report<W: World>(
+        &mut self,
+        voice: &Voice,
+        world: &mut W,
+        events: &mut EventChannel<W::Page>,
+        moment: &Moment,
+    ) {
+        self.advance(voice, moment);
+        if let Some(pcm) = &self.pcm
+            && pcm.flow == Flow::Running
+            && pcm.progress.due(pcm.position(), moment.now)
+        {
+            self.tell(pcm.position(), world, events, moment.now);
+        }
+    }
+
+    /// Places an event with this position, in frames since OPEN.
+    pub(super) fn tell<W: World>(
+        &mut self,
+        position: u64,
+        world: &mut W,
+        events: &mut EventChannel<W::Page>,
+        now: Nanos,
+    ) {
+        let Some(pcm) = &mut self.pcm else { return };
+        let octets = position.saturating_mul(u64::from(pcm.shape.frame_octets));
+        if events.push(world, octets) {
+            pcm.progress.tell(position, now);
+            self.counters.events += 1;
+        } else {
+            self.counters.events_dropped += 1;
+        }
+    }
+}
+
+impl Pcm {
+    /// Frames since OPEN.
+    const fn position(&self) -> u64 {
+        self.base.saturating_add(self.played)
+    }
+
+    /// How many frames of the card the told position stays behind what is mixed.
+    ///
+    /// Honest is everything between the buffer and the card's read position. But what is mixed
+    /// and not told is room that the guest has and does not know of, so of a small buffer it is
+    /// told early enough to have a period's time to write the next period.
+    fn lag(&self, voice: &Voice, moment: &Moment) -> u64 {
+        let period = match self.shape.period_frames {
+            0 => self.shape.buffer_frames / 4,
+            period => period,
+        };
+        let spare = u64::from(self.shape.buffer_frames)
+            .saturating_sub(u64::from(period).saturating_mul(PERIODS_KEPT));
+        let spare = scaled(spare, moment.card.rate, self.shape.rate);
+        let honest = moment
+            .ahead
+            .saturating_add(u64::from(voice.latency_frames()));
+        honest.min(spare)
+    }
+}
+
+/// Notes when the card reached the first frame after START.
+fn note_first_sound(counters: &mut Counters, pcm: &Pcm, moment: &Moment) {
+    let ahead = moment.mixed.saturating_sub(moment.fetched);
+    let heard = pcm.rendered.saturating_sub(ahead);
+    if heard == 0 || counters.first_sound.is_some() {
+        return;
+    }
+    let since = moment.now.0.saturating_sub(pcm.started.0);
+    let nanos = scaled(heard, 1_000_000_000, moment.card.rate);
+    counters.first_sound = Some(Nanos(since.saturating_sub(nanos)));
+}
+
+/// `frames * to / from`, rounded down.
+fn scaled(frames: u64, to: u32, from: u32) -> u64 {
+    let product = u128::from(frames) * u128::from(to);
+    let quotient = product.checked_div(u128::from(from)).unwrap_or(0);
+    u64::try_from(quotient).unwrap_or(u64::MAX)
+}
