@@ -1,6 +1,12 @@
 //! Fakes of what the backend lives among.
 
+pub mod card;
+pub mod front;
+pub mod frontend;
 pub mod guest;
+pub mod player;
 pub mod seed;
+pub mod stage;
 pub mod store;
 pub mod toolstack;
+pub mod xen;

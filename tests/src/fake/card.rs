@@ -1,0 +1,142 @@
+//! A card with a clocked DMA that records every frame it fetches.
+
+use ring_backend::world::{Card, CardFault, CardFormat, CardSample, Nanos};
+
+/// The card most tests use.
+pub const STEREO_48K: CardFormat = CardFormat {
+    rate: 48_000,
+    channels: 2,
+    sample: CardSample::S16,
+};
+
+/// A sound card of memory.
+#[derive(Debug)]
+pub struct FakeCard {
+    format: CardFormat,
+    ring: Vec<u8>,
+    ring_frames: usize,
+    now: Nanos,
+    started: Option<Nanos>,
+    fetched: u64,
+    /// The position is told in multiples of this many frames.
+    pub step: u64,
+    /// The clock's error in parts per million.
+    pub ppm: i64,
+    /// Starting fails.
+    pub refuses: bool,
+    /// The position is lost.
+    pub lost: bool,
+    /// Every frame fetched, of all starts one after another.
+    pub heard: Vec<u8>,
+    /// How often it was started.
+    pub starts: u32,
+    /// Frames written after they were fetched that were no silence.
+    pub late_frames: u64,
+}
+
+impl FakeCard {
+    /// A card at rest with a ring of `ring_frames`.
+    #[must_use]
+    pub fn new(format: CardFormat, ring_frames: usize) -> Self {
+        Self {
+            format,
+            // What a ring holds before its first start is anybody's guess.
+            ring: vec![0x55; ring_frames * format.frame_octets()],
+            ring_frames,
+            now: Nanos(0),
+            started: None,
+            fetched: 0,
+            step: 1,
+            ppm: 0,
+            refuses: false,
+            lost: false,
+            heard: Vec::new(),
+            starts: 0,
+            late_frames: 0,
+        }
+    }
+
+    /// Whether the DMA runs.
+    #[must_use]
+    pub const fn running(&self) -> bool {
+        self.started.is_some()
+    }
+
+    /// Lets the DMA fetch what it does up to `now`.
+    pub fn run_to(&mut self, now: Nanos) {
+        self.now = self.now.max(now);
+        let Some(started) = self.started else { return };
+        let nanos = i128::from(self.now.0 - started.0);
+        let rate = i128::from(self.format.rate) * i128::from(1_000_000 + self.ppm);
+        let frames = (nanos * rate / 1_000_000_000_000_000) as u64;
+        let octets = self.format.frame_octets();
+        while self.fetched < frames {
+            let at = (self.fetched % self.ring_frames as u64) as usize * octets;
+            self.heard.extend_from_slice(&self.ring[at..at + octets]);
+            self.fetched += 1;
+        }
+    }
+
+    /// What was heard as 16-bit samples.
+    #[must_use]
+    pub fn samples(&self) -> Vec<i16> {
+        self.heard
+            .as_chunks()
+            .0
+            .iter()
+            .map(|sample| i16::from_le_bytes(*sample))
+            .collect()
+    }
+}
+
+impl Card for FakeCard {
+    fn format(&self) -> CardFormat {
+        self.format
+    }
+
+    fn ring_frames(&self) -> usize {
+        self.ring_frames
+    }
+
+    fn start(&mut self) -> Result<(), CardFault> {
+        assert!(self.started.is_none(), "a running card is not started");
+        if self.refuses {
+            return Err(CardFault);
+        }
+        self.ring.fill(0);
+        self.started = Some(self.now);
+        self.fetched = 0;
+        self.starts += 1;
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        self.started = None;
+    }
+
+    fn position(&mut self, now: Nanos) -> Result<u64, CardFault> {
+        self.run_to(now);
+        if self.lost || self.started.is_none() {
+            return Err(CardFault);
+        }
+        Ok(self.fetched / self.step * self.step)
+    }
+
+    fn write(&mut self, at: u64, frames: &[u8]) {
+        let octets = self.format.frame_octets();
+        assert_eq!(frames.len() % octets, 0, "whole frames");
+        assert!(frames.len() <= self.ring.len(), "no more than the ring");
+        let silent = frames.iter().all(|octet| *octet == 0);
+        for (number, frame) in (at..).zip(frames.chunks_exact(octets)) {
+            if number < self.fetched && !silent {
+                self.late_frames += 1;
+            }
+            assert!(
+                number < self.fetched + self.ring_frames as u64,
+                "frame {number} would overwrite one not yet fetched"
+            );
+            let slot = (number % self.ring_frames as u64) as usize * octets;
+            self.ring[slot..slot + octets].copy_from_slice(frame);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! A machine with a data plane, a card and players, in simulated time.
+
+use super::card::{FakeCard, STEREO_48K};
+use super::front::Front;
+use super::frontend::Params;
+use super::player::Player;
+use super::seed::Seed;
+use super::xen::FakeXen;
+use ring_backend::format::FormatSet;
+use ring_backend::link::{DeviceLink, DeviceSlot, Direction, Rates, StreamConfig};
+use ring_backend::plane::{Limits, Plane};
+use ring_backend::world::{CardFormat, DomId, Nanos};
+
+/// A playback stream that may be anything.
+#[must_use]
+pub fn liberal(direction: Direction) -> StreamConfig {
+    StreamConfig {
+        direction,
+        unique_id: Default::default(),
+        formats: FormatSet::PLAYABLE,
+        rates: Rates::Any {
+            min: 5512,
+            max: 192_000,
+        },
+        channels_min: 1,
+        channels_max: 8,
+        buffer_octets: 256 << 10,
+    }
+}
+
+/// Everything together.
+pub struct Stage {
+    /// The machine.
+    pub xen: FakeXen,
+    /// What is tested.
+    pub plane: Plane<FakeXen>,
+    /// The card; `None`: there is none.
+    pub card: Option<FakeCard>,
+    /// The applications.
+    pub players: Vec<Player>,
+    /// The time.
+    pub now: Nanos,
+    /// How late the domain wakes at most, in nanoseconds.
+    pub lateness: u64,
+    /// How often the plane was called.
+    pub polls: u64,
+    seed: Seed,
+    due: Option<Nanos>,
+    woken: Option<Nanos>,
+    slots: u8,
+}
+
+impl Stage {
+    /// A stage with a 48 kHz stereo card whose ring holds a third of a second.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_card(Limits::default(), STEREO_48K)
+    }
+
+    /// A stage with this card and these limits.
+    #[must_use]
+    pub fn with_card(limits: Limits, format: CardFormat) -> Self {
+        Self {
+            xen: FakeXen::new(),
+            plane: Plane::new(limits, format),
+            card: Some(FakeCard::new(format, format.rate as usize / 3)),
+            players: Vec::new(),
+            now: Nanos(1_000_000_000),
+            lateness: 0,
+            polls: 0,
+            seed: Seed::new(1),
+            due: None,
+            woken: None,
+            slots: 0,
+        }
+    }
+
+    /// Connects a device of `dom` with one stream and gives its guest's end.
+    pub fn connect(&mut self, dom: u16, config: StreamConfig) -> (DeviceSlot, Front) {
+        let front = Front::new(&self.xen, DomId(dom));
+        let slot = self.attach(&front, config);
+        (slot, front)
+    }
+
+    /// Connects a guest's end that exists already.
+    pub fn attach(&mut self, front: &Front, config: StreamConfig) -> DeviceSlot {
+        let slot = DeviceSlot(self.slots);
+        self.slots += 1;
+        let mut link = DeviceLink {
+            dom: front.dom,
+            streams: Default::default(),
+        };
+        link.streams.push(front.link(config)).expect("one fits");
+        self.plane
+            .connect(slot, &link, &mut self.xen)
+            .expect("a good device connects");
+        slot
+    }
+
+    /// Adds a player on a guest of its own that begins now.
+    pub fn play(&mut self, dom: u16, params: Params, data: Vec<u8>) -> &mut Player {
+        let (_, front) = self.connect(dom, liberal(Direction::Playback));
+        self.players
+            .push(Player::new(front, params, data, self.now));
+        self.players.last_mut().expect("just pushed")
+    }
+
+    /// Calls the plane once.
+    pub fn poll(&mut self) {
+        self.polls += 1;
+        if let Some(card) = &mut self.card {
+            card.run_to(self.now);
+        }
+        self.due = self.plane.poll(self.now, &mut self.xen, self.card.as_mut());
+        self.woken = None;
+        for player in &mut self.players {
+            player.sense(self.now);
+        }
+    }
+
+    /// When the plane wants to be called next.
+    #[must_use]
+    pub const fn due(&self) -> Option<Nanos> {
+        self.due
+    }
+
+    /// Lets time go on until `end`.
+    pub fn run_until(&mut self, end: Nanos) {
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Lets time go on for this many milliseconds.
+    pub fn run_millis(&mut self, millis: u64) {
+        self.run_until(self.now.plus_millis(millis));
+    }
+
+    /// Lets time go on until every player is done, at most for `seconds`.
+    pub fn run_to_the_end(&mut self, seconds: u64) {
+        let end = self.now.plus_millis(seconds * 1000);
+        while self.players.iter().any(|player| !player.finished()) {
+            assert!(
+                self.step(end),
+                "not done after {seconds} s: {:?}",
+                self.players
+                    .iter()
+                    .map(|player| player.linux.state)
+                    .collect::<Vec<_>>()
+            );
+        }
+    }
+
+    /// Goes to the next thing that happens before `end`; `false` if there is none.
+    fn step(&mut self, end: Nanos) -> bool {
+        if self.woken.is_none() && self.xen.backend_woken() {
+            self.woken = Some(self.late(self.now));
+        }
+        let players = self.players.iter().filter_map(Player::next);
+        let plane = [self.due, self.woken].into_iter().flatten();
+        let Some(next) = players.chain(plane).min().filter(|next| *next < end) else {
+            return false;
+        };
+        self.now = self.now.max(next);
+        let now = self.now;
+        if [self.due, self.woken]
+            .into_iter()
+            .flatten()
+            .any(|at| at <= now)
+        {
+            self.poll();
+            if let Some(due) = self.due {
+                self.due = Some(self.late(due.max(Nanos(now.0 + 1))));
+            }
+        }
+        for player in &mut self.players {
+            if player.next().is_some_and(|at| at <= now) {
+                player.run(now);
+            }
+            player.watch(now);
+        }
+        true
+    }
+
+    fn late(&mut self, at: Nanos) -> Nanos {
+        match self.lateness {
+            0 => at,
+            most => Nanos(at.0 + self.seed.below(most)),
+        }
+    }
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
