@@ -193,7 +193,7 @@ impl Status {
     pub fn deadline(&self, control: &Control) -> Option<Nanos> {
         let dirty = self.dirty || self.active || self.changes != Some(control.changes());
         // While a pass is under way a reply comes.
-        (self.at.is_none() && self.sent.is_none() && dirty).then_some(self.next_pass)
+        (self.at.is_none() && dirty).then_some(self.next_pass)
     }
 
     fn fingerprint(&mut self, node: usize) -> Option<&mut u64> {

@@ -1,0 +1,188 @@
+//! From the toolstack's first node to sound on the card, and back to nothing held.
+
+use ring_backend::backend::Backend;
+use ring_backend::link::Direction;
+use ring_backend::plane::{Limits, Plane};
+use ring_backend::world::{DomId, Nanos};
+use ring_backend::xenstore::Client;
+use tests::fake::card::{FakeCard, STEREO_48K};
+use tests::fake::front::Front;
+use tests::fake::frontend::Params;
+use tests::fake::guest::Guest;
+use tests::fake::player::Player;
+use tests::fake::seed::Seed;
+use tests::fake::stage::liberal;
+use tests::fake::store::{Store, Wire};
+use tests::fake::toolstack::{Toolstack, Vsnd};
+use tests::fake::xen::FakeXen;
+
+/// The backend's domain.
+const BACKEND: u16 = 7;
+/// How often the world is looked at.
+const TICK_NANOS: u64 = 100_000;
+
+struct House {
+    store: Store,
+    toolstack: Toolstack,
+    wire: Wire,
+    xen: FakeXen,
+    card: FakeCard,
+    backend: Backend<Plane<FakeXen>>,
+    players: Vec<Player>,
+    now: Nanos,
+    due: Option<Nanos>,
+}
+
+impl House {
+    fn new() -> Self {
+        let store = Store::new();
+        let toolstack = Toolstack::new(&store, BACKEND);
+        let plane = Plane::new(Limits::default(), STEREO_48K);
+        let mut backend = Backend::with_plane(plane, 8, Client::new());
+        backend.describe_card("fake", 48_000);
+        Self {
+            wire: store.connect(BACKEND, 1),
+            store,
+            toolstack,
+            xen: FakeXen::new(),
+            card: FakeCard::new(STEREO_48K, 16_000),
+            backend,
+            players: Vec::new(),
+            now: Nanos(1_000_000_000),
+            due: None,
+        }
+    }
+
+    fn run(&mut self, millis: u64) {
+        let end = self.now.plus_millis(millis);
+        while self.now < end {
+            self.now = Nanos(self.now.0 + TICK_NANOS);
+            self.card.run_to(self.now);
+            let card = Some(&mut self.card);
+            self.due = self
+                .backend
+                .poll(self.now, &mut self.xen, card, &mut self.wire);
+            for player in &mut self.players {
+                player.sense(self.now);
+                if player.next().is_some_and(|at| at <= self.now) {
+                    player.run(self.now);
+                }
+                player.watch(self.now);
+            }
+        }
+    }
+
+    /// Attaches a card with one playback stream and connects it with rings of a real shape.
+    fn attach(&mut self, dom: u16) -> (Guest, Front) {
+        self.toolstack.attach(&Vsnd::card(dom, 0, 1, 0));
+        self.run(1);
+        let guest = Guest::new(&self.store, &self.toolstack, dom, 0, 1);
+        assert_eq!(guest.backend_state(), 2);
+        let front = Front::new(&self.xen, DomId(dom));
+        let link = front.link(liberal(Direction::Playback));
+        for (node, value) in [
+            ("ring-ref", link.ring_ref.0),
+            ("event-channel", link.ring_port.0),
+            ("evt-ring-ref", link.event_ref.0),
+            ("evt-event-channel", link.event_port.0),
+        ] {
+            guest.write(&format!("0/0/{node}"), &value.to_string());
+        }
+        guest.set_state(3);
+        self.run(60);
+        assert_eq!(guest.backend_state(), 4, "{}", self.store.dump());
+        guest.set_state(4);
+        (guest, front)
+    }
+
+    fn play(&mut self, front: Front, samples: &[i16]) {
+        let octets = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+        let params = Params::stereo(4800, 1200);
+        self.players
+            .push(Player::new(front, params, octets, self.now));
+    }
+
+    fn data(&self, path: &str) -> Option<String> {
+        self.store
+            .read(&self.toolstack.home(&format!("data/{path}")))
+    }
+}
+
+/// Stereo noise without a sample of 0.
+fn noise(seed: u64, frames: usize) -> Vec<i16> {
+    let mut seed = Seed::new(seed);
+    let samples = (0..2 * frames).map(|_| seed.below(16_000) as i16 - 8000);
+    samples.map(|sample| sample | 1).collect()
+}
+
+#[test]
+fn an_attached_guest_is_heard_and_a_destroyed_one_leaves_nothing_behind() {
+    let mut house = House::new();
+    let (_, front) = house.attach(3);
+    let sound = noise(1, 48_000);
+    house.play(front, &sound);
+    house.run(700);
+    let line = house.data("guest/3/0/stream-0").expect("a line");
+    assert!(
+        line.starts_with("playing=1 format=s16_le rate=48000 channels=2 "),
+        "{line}"
+    );
+    assert!(line.contains(" xruns=0 "), "{line}");
+    // Another guest comes and is destroyed while the first one plays.
+    let (_, front) = house.attach(4);
+    house.run(100);
+    house.xen.destroy(DomId(4));
+    drop(front);
+    house.toolstack.destroy(4, 0);
+    house.run(1_200);
+    assert!(!house.store.exists(&house.toolstack.back(4, 0, "")));
+    assert!(house.players[0].finished());
+    let heard = house.card.samples();
+    let first = heard.iter().position(|&sample| sample != 0).expect("sound");
+    assert!(
+        heard[first..].starts_with(&sound),
+        "bit by bit what was written"
+    );
+    // The first one goes too, and takes all with it.
+    house.players.clear();
+    house.toolstack.destroy(3, 0);
+    house.run(1_000);
+    assert_eq!(house.xen.held(), (0, 0), "pages and ports");
+    assert_eq!(
+        house.backend.plane().free_octets(),
+        Limits::default().arena_octets
+    );
+    assert_eq!(house.data("guest/3"), None);
+    assert_eq!(house.due, None, "the domain sleeps without a timer");
+}
+
+#[test]
+fn a_guest_destroyed_while_it_plays_is_unmapped_at_once() {
+    let mut house = House::new();
+    let (_, front) = house.attach(3);
+    house.play(front, &noise(2, 96_000));
+    house.run(500);
+    assert_eq!(house.xen.held(), (2, 2));
+    house.players.clear();
+    house.xen.destroy(DomId(3));
+    house.toolstack.destroy(3, 0);
+    house.run(1);
+    assert_eq!(house.xen.held(), (0, 0));
+    house.run(500);
+    assert!(!house.store.exists(&house.toolstack.back(3, 0, "")));
+}
+
+#[test]
+fn rings_that_are_not_granted_are_said_in_the_devices_directory() {
+    let mut house = House::new();
+    house.toolstack.attach(&Vsnd::card(3, 0, 1, 0));
+    house.run(1);
+    let mut guest = Guest::new(&house.store, &house.toolstack, 3, 0, 1);
+    guest.publish();
+    house.run(100);
+    let error = house.toolstack.back(3, 0, "error");
+    let error = house.store.read(&error).expect("is told");
+    assert!(error.starts_with("stream 0: grant status -"), "{error}");
+    assert_eq!(house.xen.held(), (0, 0));
+    assert_eq!(guest.backend_state(), 6);
+}
