@@ -96,7 +96,7 @@ impl Tables {
                 used: 0,
                 data: vec![0; size],
             }),
-            now: 1,
+            now: 2,
         }
     }
 
@@ -154,8 +154,8 @@ impl Slot {
     fn fill(&mut self, plan: &Plan, budget: &mut usize) {
         let kernel = Kernel::new(plan.shape);
         let cost = plan.shape.taps * if plan.between { 3 } else { 1 };
-        while *budget >= cost && self.filled * 2 < plan.stored_rows() + 1 {
-            *budget -= cost;
+        while *budget > 0 && self.filled * 2 < plan.stored_rows() + 1 {
+            *budget = budget.saturating_sub(cost);
             self.fill_pair(plan, &kernel, self.filled);
             self.filled += 1;
         }
