@@ -35,9 +35,17 @@ pub fn init(shared_info: &'static Shared) {
     INFO.call_once(|| shared_info);
 }
 
-/// Lists a port that already exists. False if the list is full.
-pub fn list(port: u32) -> bool {
-    LISTED.lock().push(port).is_ok()
+/// Chooses whether a port ends sleeps. False if that cannot be: the list is full.
+pub fn listen(port: LocalPort, wanted: bool) -> bool {
+    let mut listed = LISTED.lock();
+    match (listed.iter().position(|&other| other == port.0), wanted) {
+        (None, true) => listed.push(port.0).is_ok(),
+        (Some(index), false) => {
+            listed.swap_remove(index);
+            true
+        }
+        _ => true,
+    }
 }
 
 /// Lists what `open` opens, or opens nothing.
@@ -91,11 +99,7 @@ pub fn close(port: LocalPort) {
     let mut argument = xen::evtchn_close { port: port.0 };
     // Only a port that is not open is refused, and then there is nothing to close.
     let _ = hypercall::event_channel(&mut argument);
-    let mut listed = LISTED.lock();
-    if let Some(index) = listed.iter().position(|&listed| listed == port.0) {
-        listed.swap_remove(index);
-    }
-    drop(listed);
+    listen(port, false);
     take(port);
 }
 

@@ -24,7 +24,6 @@ mod panic;
 mod pci;
 mod quiesce;
 mod ready;
-mod refuse;
 mod shared;
 mod start;
 mod time;
@@ -40,9 +39,9 @@ use heapless::String;
 use options::Options;
 use pci::StartStore;
 use ready::Ready;
-use refuse::Refuse;
 use ring_backend::backend::Backend;
 use ring_backend::orders;
+use ring_backend::plane::{Limits, Plane};
 use ring_backend::status::{CARD_OCTETS, LoopCounters};
 use ring_backend::world::{Card, CardFormat, CardSample, Nanos};
 use ring_backend::xenstore::{Blocking, Client};
@@ -95,7 +94,8 @@ fn main(boot: &Boot) -> ! {
 
     let format = card.as_ref().map_or(NO_CARD, HdaCard::format);
     heap::grow(mm::free_octets().saturating_sub(SPARE_PAGES * mm::PAGE));
-    let mut backend = Backend::with_plane(Refuse, options.devices, client);
+    let plane = Plane::new(Limits::default(), format);
+    let mut backend = Backend::with_plane(plane, options.devices, client);
     let rate = if card.is_some() { format.rate } else { 0 };
     backend.describe_card(&description, rate);
     heap::seal();

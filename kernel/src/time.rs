@@ -60,11 +60,11 @@ fn system_time(info: &Shared, tsc: u64) -> u64 {
         let base = wide(info, SYSTEM_TIME);
         let multiplier = info.load(MULTIPLIER);
         let shift = info.load(SHIFT) as i8;
-        // Readings before the stamp come from the time before Xen's last update.
-        let (ticks, before) = match tsc.checked_sub(stamp) {
-            Some(ticks) => (ticks, false),
-            None => (stamp - tsc, true),
-        };
+        // The counter and its stamp wrap; an emulated counter begins with the domain, so that its
+        // first stamp lies below 0. Readings before the stamp are older than Xen's last update.
+        let ticks = tsc.wrapping_sub(stamp).cast_signed();
+        let before = ticks < 0;
+        let ticks = ticks.unsigned_abs();
         let ticks = match shift {
             0.. => ticks << (shift as u32 & 63),
             _ => ticks >> (u32::from(shift.unsigned_abs()) & 63),

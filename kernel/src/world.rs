@@ -51,4 +51,8 @@ impl World for Xen {
     fn take_event(&mut self, port: LocalPort) -> bool {
         event::take(port)
     }
+
+    fn listen(&mut self, port: LocalPort, wanted: bool) -> bool {
+        event::listen(port, wanted)
+    }
 }

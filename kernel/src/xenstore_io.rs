@@ -48,11 +48,12 @@ impl embedded_io::Error for BrokenRing {
 impl StoreRing {
     /// Opens the rings; lists their port so that answers end a sleep.
     pub fn new(ring: DaemonRing) -> Self {
-        event::list(ring.port);
+        let port = LocalPort(ring.port);
+        event::listen(port, true);
         Self {
             // SAFETY: the builder made this page for xenstored; nothing else here uses it.
             page: unsafe { Shared::new(ring.page, mm::PAGE) },
-            port: LocalPort(ring.port),
+            port,
         }
     }
 
