@@ -156,6 +156,7 @@ fn each_register_stuck_at_any_step_is_named_or_endured() {
     }
     // The faults must not all end alike, or nothing was broken.
     assert!(outcomes.len() > 6, "{outcomes:?}");
+    assert!(outcomes.contains_key("StreamNoReset"), "{outcomes:?}");
     println!("{outcomes:?}");
 }
 
@@ -226,6 +227,26 @@ fn silent_codecs_at_every_address_are_named_in_time() {
         ..Faults::default()
     });
     assert_eq!(error(&machine), Some(CardError::CodecSilent));
+}
+
+#[test]
+fn a_silent_codec_does_not_take_the_others_along() {
+    for model in MODELS {
+        let silent = codecs::qemu_output().mute();
+        let machine = Machine::new(model, [(0, silent), (2, codecs::laptop())]);
+        let card = bring_up(&machine, "one is silent").expect("it comes up");
+        assert_eq!(card.transport(), Transport::Rings);
+        assert!(play(card, &machine, "one is silent").is_ok_and(|at| at > 27_000));
+    }
+}
+
+#[test]
+fn a_codec_that_takes_too_long_is_told_so() {
+    let machine = broken(Faults {
+        slow_us: 30_000,
+        ..Faults::default()
+    });
+    assert_eq!(error(&machine), Some(CardError::TooSlow));
 }
 
 #[test]

@@ -8,6 +8,9 @@ const POWER_UP_NS: u64 = 3_000_000;
 impl Codec {
     /// Answers one verb.
     pub(super) fn ask(&mut self, node: u8, verb: u32, now: u64) -> Option<u32> {
+        if self.mute {
+            return None;
+        }
         let payload = (verb & 0xFF) as u8;
         if verb >> 8 == 0xF00 && node <= 1 {
             return Some(self.group_parameter(node, payload));

@@ -184,6 +184,8 @@ pub struct Codec {
     pub(super) group: Widget,
     /// QEMU: what is set on a node without a stream goes to this one.
     pub(super) blind: Option<u8>,
+    /// Whether it reports and never answers.
+    pub(super) mute: bool,
     /// Verbs on widgets that declare nothing of the kind.
     pub(super) blind_sets: u32,
 }
@@ -200,6 +202,7 @@ impl Codec {
             pcm,
             group: Widget::default(),
             blind: None,
+            mute: false,
             blind_sets: 0,
         }
     }
@@ -215,6 +218,13 @@ impl Codec {
     #[must_use]
     pub fn function(mut self, kind: u32) -> Self {
         self.function = kind;
+        self
+    }
+
+    /// That reports after reset but answers nothing, as display codecs do.
+    #[must_use]
+    pub fn mute(mut self) -> Self {
+        self.mute = true;
         self
     }
 

@@ -61,7 +61,9 @@ pub struct Faults {
     pub overrun_every: Option<u64>,
     /// Codecs answer noise, from this seed.
     pub noise: Option<u32>,
-    /// Unsolicited responses before each answer.
+    /// Microseconds that a chip takes for a command in its ring, beyond what is normal.
+    pub slow_us: u64,
+    /// Unsolicited responses before and after each answer.
     pub unsolicited: u32,
     /// The controller does not read commands from its ring.
     pub rings_dead: bool,

@@ -10,8 +10,10 @@ pub(super) struct RingState {
     read: u16,
     write: u16,
     count: u16,
-    busy_until: u64,
-    immediate: Option<(u32, u64)>,
+    /// When the command that is next was put into the ring.
+    taken_at: u64,
+    /// Command, when it was given, and whether it was already sent.
+    immediate: Option<(u32, u64, bool)>,
 }
 
 const CORBWP: usize = 0x48;
@@ -26,6 +28,7 @@ const ICIS: usize = 0x68;
 impl State {
     pub(super) fn ring_written(&mut self, offset: usize, old: u32, value: u32) {
         match offset {
+            CORBWP => self.controller.rings.taken_at = self.now_ns,
             CORBRP if value & 0x8000 != 0 => self.controller.rings.read = 0,
             CORBRP => self.controller.put(CORBRP, 2, 0),
             RIRBWP if value & 0x8000 != 0 => {
@@ -37,7 +40,7 @@ impl State {
             }
             ICIS if self.controller.get(ICIS, 2) & 1 != 0 => {
                 let command = self.controller.get(0x60, 4);
-                self.controller.rings.immediate = Some((command, self.now_ns));
+                self.controller.rings.immediate = Some((command, self.now_ns, false));
             }
             ICIS => self.controller.rings.immediate = None,
             _ => {}
@@ -65,14 +68,15 @@ impl State {
                 return;
             }
             let full = rings.count == self.controller.get(RINTCNT, 2) as u16;
-            if self.model == Model::Qemu && full {
+            // An immediate command under way comes first there, for ever if nobody answers it.
+            if self.model == Model::Qemu && (full || rings.immediate.is_some()) {
                 return;
             }
             if self.model == Model::Chip {
-                if self.now_ns < rings.busy_until {
+                let slow = self.faults.slow_us * 1000;
+                if self.now_ns < rings.taken_at + VERB_NS + slow {
                     return;
                 }
-                self.controller.rings.busy_until = self.now_ns + VERB_NS;
             }
             let next = (self.controller.rings.read + 1) % self.entries(0x4E);
             let base = u64::from(self.controller.get(0x40, 4))
@@ -87,6 +91,9 @@ impl State {
                     self.respond(0x0400_0000, (command >> 28) | 0x10);
                 }
                 self.respond(answer, command >> 28);
+                for _ in 0..self.faults.unsolicited {
+                    self.respond(0x0400_0000, (command >> 28) | 0x10);
+                }
             }
         }
     }
@@ -119,7 +126,7 @@ impl State {
     }
 
     fn run_immediate(&mut self) {
-        let Some((command, since)) = self.controller.rings.immediate else {
+        let Some((command, since, false)) = self.controller.rings.immediate else {
             return;
         };
         let wait = if self.model == Model::Chip {
@@ -130,8 +137,9 @@ impl State {
         if self.now_ns < since + wait || self.faults.immediate_dead {
             return;
         }
-        self.controller.rings.immediate = None;
+        self.controller.rings.immediate = Some((command, since, true));
         if let Some(answer) = self.ask(command) {
+            self.controller.rings.immediate = None;
             self.controller.put(0x64, 4, answer);
             self.controller.put(ICIS, 2, 2);
         }

@@ -13,6 +13,8 @@ pub(super) struct StreamState {
     /// (address, octets, interrupt), as QEMU read them when the stream began to run.
     list: Vec<(u64, u64, bool)>,
     started: u64,
+    /// Octets on the link before that: a chip that was not reset goes on where it was.
+    resumed: u64,
     /// Octets fetched since.
     fetched: u64,
     entry: usize,
@@ -83,11 +85,13 @@ impl State {
             return;
         }
         if control & 2 != 0 && old & 2 == 0 {
-            self.controller.streams[index] = super::streams::StreamState {
-                started: self.now_ns,
-                ..Default::default()
-            };
-            self.controller.put(base + 4, 4, 0);
+            let now = self.now_ns;
+            let stream = &mut self.controller.streams[index];
+            if self.model == Model::Qemu {
+                *stream = StreamState::default();
+            }
+            stream.started = now;
+            stream.resumed = stream.fetched.saturating_sub(FIFO);
             let list = self.descriptors(base);
             self.controller.streams[index].list = list;
         }
@@ -133,7 +137,7 @@ impl State {
                 }
                 Model::Chip => {
                     let octets = elapsed * octets_per_second(format) / 1_000_000_000;
-                    octets / frame_octets(format) * frame_octets(format) + FIFO
+                    octets / frame_octets(format) * frame_octets(format) + FIFO + stream.resumed
                 }
             };
             let fetched = stream.fetched;
