@@ -12,7 +12,7 @@ shell)
   cp /host/lib.sh /root/.profile
   echo 'PS1="dom0:\w# "; cd /etc/xen' >>/root/.profile
   echo 'echo "Xen $(xl info xen_version), dom0. Try: audiodom; xl list; cat audio-dom.cfg guest.cfg; guest NAME COMMANDS. Ctrl-] ends."' >>/root/.profile
-  GUEST_EXTRA="$GUEST_EXTRA" TERM=$term ENV=/root/.profile setsid cttyhack sh -l
+  GUEST_EXTRA="$GUEST_EXTRA" TERM=$term ENV=/root/.profile setsid cttyhack sh
   collect
   echo 0 >/host/status ;;
 *)
