@@ -237,7 +237,7 @@ impl Case {
 #[test]
 fn any_streams_at_any_gains_sum_as_big_integers_do() {
     let mut dice = Dice(20_261_122);
-    for tier in Tier::detected() {
+    for tier in Tier::every() {
         for round in 0..240_u64 {
             let sample = CARDS[(round % 4) as usize];
             let channels = 1 + dice.below(8) as u8;
@@ -271,7 +271,7 @@ fn any_streams_at_any_gains_sum_as_big_integers_do() {
 #[test]
 fn a_lone_16_bit_stream_reaches_a_16_bit_card_bit_for_bit() {
     let mut dice = Dice(7);
-    for tier in Tier::detected() {
+    for tier in Tier::every() {
         let card = card(CardSample::S16, 2);
         let mut octets: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
         octets.extend(dice.octets(4 * 1_001));
@@ -298,8 +298,8 @@ fn every_step_down_to_minus_54_db_is_within_half_a_step() {
         let db = 20_000.0 * (f64::from(gain.bits()) / f64::from(1 << 22)).log10();
         assert!((db - f64::from(milli_db)).abs() < 0.55, "{milli_db}: {db}");
         assert!(
-            gain.bits() < last,
-            "{milli_db} is no quieter than the step above"
+            gain.bits() <= last,
+            "{milli_db} is louder than the step above"
         );
         last = gain.bits();
         assert!(gain.mantissa(gain.class()).is_some());

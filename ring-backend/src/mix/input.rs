@@ -2,7 +2,6 @@
 
 use super::MAX_CHANNELS;
 use super::decode::decode;
-use super::gain::Gain;
 use super::kernel::Direct;
 use super::voice::Voice;
 use crate::format::SampleFormat;
@@ -30,30 +29,32 @@ impl<'a> Input<'a> {
     }
 
     /// Whether all of the render can be summed from the octets as they lie.
-    pub(super) fn is_straight(&self, frames: usize) -> bool {
+    pub(super) fn is_straight(&mut self, frames: usize) -> bool {
         let octets = self.frame_octets();
+        self.voice.find_levels();
         octets != 0
             && self.first.len().is_multiple_of(octets)
             && self.first.len() + self.second.len() >= frames * octets
-            && self.voice.direct_gains().is_some()
+            && self.voice.levels.is_some()
     }
 
     /// The octets from frame `at` to the end of the piece it is in.
-    pub(super) fn direct(&self, at: usize) -> Direct<'a> {
+    pub(super) fn piece(&self, at: usize) -> &'a [u8] {
         let at = at * self.frame_octets();
         let octets = match at.checked_sub(self.first.len()) {
             None => self.first.get(at..),
             Some(at) => self.second.get(at..),
         };
-        let wide = self.voice.spec.map(|spec| spec.format) == Some(SampleFormat::S32Le);
-        Direct {
-            octets: octets.unwrap_or(&[]),
-            wide,
-            gains: self
-                .voice
-                .direct_gains()
-                .unwrap_or([Gain::ZERO; MAX_CHANNELS]),
-        }
+        octets.unwrap_or(&[])
+    }
+
+    /// The same, ready to be summed.
+    pub(super) fn direct(&self, at: usize) -> Option<Direct<'_>> {
+        Some(Direct {
+            octets: self.piece(at),
+            wide: self.voice.spec?.format == SampleFormat::S32Le,
+            levels: self.voice.levels.as_ref()?,
+        })
     }
 
     /// Lets the voice know the last frame of a render that was straight.

@@ -1,16 +1,24 @@
 //! What the inner loops are given, and which of them runs.
 
+use super::MAX_CHANNELS;
 use super::gain::Gain;
 use super::resample::Cursor;
+#[cfg(target_arch = "x86_64")]
+use super::simd::Avx2;
 use super::table::Table;
-use super::{MAX_CHANNELS, scalar};
 use crate::world::CardSample;
 
 /// Which inner loops run. All compute the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
-    /// Plain integers.
+    /// Plain integers: what the others are held against.
     Scalar,
+    /// 128-bit vectors, which every processor of the target has.
+    #[cfg(target_arch = "x86_64")]
+    Sse2,
+    /// 256-bit vectors.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
 }
 
 /// Where the samples go.
@@ -75,6 +83,52 @@ pub const fn accumulator_slot(sample: usize) -> usize {
     (sample & !7) | ((sample & 1) << 2) | ((sample >> 1) & 3)
 }
 
+/// The gains of eight samples in a row, after which they repeat, in the shapes that loops want.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Levels {
+    /// With 22 fraction bits.
+    pub gains: [i32; MAX_CHANNELS],
+    /// With `14 + 2 * class` fraction bits.
+    pub mantissas: [i16; MAX_CHANNELS],
+    /// The largest mantissa.
+    pub top: i32,
+    /// The class of the loudest gain.
+    pub class: u8,
+    /// Whether the mantissas are exact.
+    pub narrow: bool,
+}
+
+impl Levels {
+    /// Spreads the gains of `channels` over eight samples; `None` where they do not repeat within
+    /// eight.
+    #[must_use]
+    pub fn new(channels: &[Gain]) -> Option<Self> {
+        let first = channels.first().copied()?;
+        let mut period = channels;
+        if channels.iter().all(|&gain| gain == first) {
+            period = core::slice::from_ref(&first);
+        } else if !MAX_CHANNELS.is_multiple_of(channels.len()) {
+            return None;
+        }
+        let class = channels.iter().max()?.class();
+        let mut levels = Self {
+            class,
+            narrow: true,
+            ..Self::default()
+        };
+        let lanes = levels.gains.iter_mut().zip(&mut levels.mantissas);
+        for ((bits, mantissa), &gain) in lanes.zip(period.iter().cycle()) {
+            *bits = gain.bits();
+            match gain.mantissa(class) {
+                Some(exact) => *mantissa = exact,
+                None => levels.narrow = false,
+            }
+            levels.top = levels.top.max(i32::from(*mantissa));
+        }
+        Some(levels)
+    }
+}
+
 /// A stream that needs nothing but its gain: its octets in the card's own layout.
 #[derive(Clone, Copy, Debug)]
 pub struct Direct<'a> {
@@ -82,9 +136,8 @@ pub struct Direct<'a> {
     pub octets: &'a [u8],
     /// Whether they have 32 bits.
     pub wide: bool,
-    /// The gains of eight samples in a row, after which they repeat, as a period of the channels
-    /// that divides eight or as one gain for all.
-    pub gains: [Gain; MAX_CHANNELS],
+    /// Their gains.
+    pub levels: &'a Levels,
 }
 
 impl Direct<'_> {
@@ -107,9 +160,11 @@ impl Direct<'_> {
     /// The gain of sample `index`.
     #[must_use]
     pub fn gain(&self, index: usize) -> i32 {
-        self.gains
+        self.levels
+            .gains
             .get(index % MAX_CHANNELS)
-            .map_or(0, |gain| gain.bits())
+            .copied()
+            .unwrap_or(0)
     }
 }
 
@@ -192,33 +247,5 @@ impl<'a> Fir<'a> {
         let bend = (bend as i64 * self.table.slope) >> 32;
         let change = (rest * (slope + ((rest * bend) >> 32)) + (1 << 35)) >> 36;
         nearest + change as i32
-    }
-}
-
-impl Tier {
-    /// Every tier that this processor can run, slowest first.
-    pub fn detected() -> impl Iterator<Item = Self> {
-        [Self::Scalar].into_iter()
-    }
-
-    /// What every processor of the target has.
-    #[must_use]
-    pub const fn baseline() -> Self {
-        Self::Scalar
-    }
-
-    /// Sums streams, and what was gathered of others, into the card's samples.
-    pub fn mix(self, direct: &[Direct<'_>], gathered: Option<&[i64]>, sink: Sink, out: &mut [u8]) {
-        scalar::mix(direct, gathered, sink, out);
-    }
-
-    /// Adds samples times gains to the sums.
-    pub fn gather(self, samples: &[i32], gains: &[i32; 8], channels: usize, sums: &mut [i64]) {
-        scalar::gather(samples, gains, channels, sums);
-    }
-
-    /// Resamples.
-    pub fn fir(self, fir: &Fir<'_>, cursor: &mut Cursor, out: &mut [i32]) {
-        scalar::fir(fir, cursor, out);
     }
 }

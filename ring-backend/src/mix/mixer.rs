@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 /// Voices that one render takes; inputs beyond are left alone. Sums of that many are exact.
 pub const MAX_VOICES: usize = 128;
 /// Streams that are summed straight from their octets.
-const MAX_DIRECT: usize = 64;
+const MAX_DIRECT: usize = super::narrow::STREAMS;
 /// Evaluations of a filter per render, for tables that are not whole yet: about 0.1 ms.
 const TABLE_BUDGET: usize = 1_024;
 
@@ -92,15 +92,12 @@ impl Mixer {
             if !all_straight {
                 count = count.min(OUTPUTS);
             }
-            let mut direct = heapless::Vec::<Direct<'_>, MAX_DIRECT>::new();
             for (input, _) in inputs
                 .iter()
                 .zip(&straight)
                 .filter(|(_, straight)| **straight)
             {
-                let source = input.direct(at);
-                count = count.min(source.octets.len() / input.frame_octets().max(1));
-                let _ = direct.push(source);
+                count = count.min(input.piece(at).len() / input.frame_octets().max(1));
             }
             let sums = if all_straight {
                 None
@@ -127,6 +124,16 @@ impl Mixer {
             };
             if count == 0 {
                 break;
+            }
+            let mut direct = heapless::Vec::<Direct<'_>, MAX_DIRECT>::new();
+            for (input, _) in inputs
+                .iter()
+                .zip(&straight)
+                .filter(|(_, straight)| **straight)
+            {
+                if let Some(source) = input.direct(at) {
+                    let _ = direct.push(source);
+                }
             }
             let octets = at * frame_octets..(at + count) * frame_octets;
             if let Some(out) = out.get_mut(octets) {

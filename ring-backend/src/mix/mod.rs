@@ -10,6 +10,8 @@
 //! [`Mixer::new`] and by the [`Voice`]s themselves; rendering allocates nothing.
 
 mod convert;
+#[cfg(target_arch = "x86_64")]
+mod convolve;
 pub mod decode;
 pub mod encode;
 mod filter;
@@ -20,15 +22,23 @@ mod law;
 pub mod layout;
 mod mend;
 mod mixer;
+mod narrow;
 mod resample;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod simd;
 mod table;
+mod tier;
 mod voice;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 pub use input::Input;
 pub use kernel::Tier;
 pub use mixer::{MAX_VOICES, Mixer};
 pub use resample::Quality;
+#[cfg(target_arch = "x86_64")]
+pub use simd::Avx2;
 pub use voice::Voice;
 
 use crate::format::SampleFormat;

@@ -3,10 +3,16 @@
 use super::kernel::{Direct, Fir, Sink, accumulator_slot};
 use super::resample::Cursor;
 
-/// Sums one output sample: exact, rounded once, to nearest, and saturated.
-pub fn mix(direct: &[Direct<'_>], gathered: Option<&[i64]>, sink: Sink, out: &mut [u8]) {
+/// Sums from sample `from` on: exact, rounded once, to nearest, and saturated.
+pub fn mix(
+    direct: &[Direct<'_>],
+    gathered: Option<&[i64]>,
+    sink: Sink,
+    from: usize,
+    out: &mut [u8],
+) {
     let octets = sink.octets();
-    for (sample, out) in out.chunks_exact_mut(octets).enumerate() {
+    for (sample, out) in out.chunks_exact_mut(octets).enumerate().skip(from) {
         let mut sum = gathered
             .and_then(|sums| sums.get(accumulator_slot(sample)))
             .copied()
@@ -19,9 +25,9 @@ pub fn mix(direct: &[Direct<'_>], gathered: Option<&[i64]>, sink: Sink, out: &mu
     }
 }
 
-/// Adds samples times a gain per channel to the sums.
-pub fn gather(samples: &[i32], gains: &[i32; 8], channels: usize, sums: &mut [i64]) {
-    for (index, &sample) in samples.iter().enumerate() {
+/// Adds samples from sample `from` on, times a gain per channel, to the sums.
+pub fn gather(samples: &[i32], gains: &[i32; 8], channels: usize, from: usize, sums: &mut [i64]) {
+    for (index, &sample) in samples.iter().enumerate().skip(from) {
         let gain = gains.get(index % channels.max(1)).copied().unwrap_or(0);
         if let Some(sum) = sums.get_mut(accumulator_slot(index)) {
             *sum += i64::from(sample) * i64::from(gain);

@@ -1,6 +1,7 @@
 //! One stream's way into the mix: its format, gains, and what it remembers of its past.
 
 use super::gain::{Gain, ramp_log2_frames};
+use super::kernel::Levels;
 use super::layout::Matrix;
 use super::mend::Mend;
 use super::resample::{Quality, Resampler};
@@ -16,6 +17,8 @@ pub struct Voice {
     pub(super) resamples: bool,
     pub(super) gains: Gains,
     pub(super) mend: Mend,
+    /// How to sum the stream's octets as they are; `None` where that is not known to be possible.
+    pub(super) levels: Option<Levels>,
     quality: Quality,
     drift: Option<i32>,
     /// Nothing was rendered since the start: gains need no ramp.
@@ -90,6 +93,7 @@ impl Voice {
                 log2_frames: 0,
             },
             mend: Mend::new(),
+            levels: None,
             quality: Quality::Best,
             drift: None,
             fresh: true,
@@ -103,6 +107,7 @@ impl Voice {
     /// then one of no stream.
     pub fn configure(&mut self, spec: StreamSpec, card: CardFormat) -> Result<(), Unsupported> {
         self.spec = None;
+        self.levels = None;
         if !spec.format.playable() {
             return Err(Unsupported::Format(spec.format));
         }
@@ -164,6 +169,7 @@ impl Voice {
         if let Some(volume) = self.gains.milli_db.get_mut(channel) {
             *volume = milli_db;
             self.gains.aim(self.fresh);
+            self.levels = None;
         }
     }
 
@@ -172,6 +178,7 @@ impl Voice {
         if let Some(state) = self.gains.muted.get_mut(channel) {
             *state = muted;
             self.gains.aim(self.fresh);
+            self.levels = None;
         }
     }
 
@@ -181,6 +188,7 @@ impl Voice {
         self.resampler.set_drift(self.drift.unwrap_or(0));
         self.mend.reset();
         self.gains.aim(true);
+        self.levels = None;
         self.fresh = true;
     }
 
@@ -206,31 +214,19 @@ impl Voice {
         u32::try_from(outputs).unwrap_or(u32::MAX)
     }
 
-    /// The gains of eight samples in a row, if the stream's octets can be summed as they are.
-    pub(super) fn direct_gains(&self) -> Option<[Gain; MAX_CHANNELS]> {
-        let spec = self.spec?;
+    /// Finds out whether the stream's octets can be summed as they are, and with which gains.
+    pub(super) fn find_levels(&mut self) {
+        if self.levels.is_some() {
+            return;
+        }
+        let Some(spec) = self.spec else { return };
         let plain = matches!(spec.format, SampleFormat::S16Le | SampleFormat::S32Le);
         let as_is = self.matrix.is_identity() && !self.resamples && !self.mend.working();
-        if !plain || !as_is || self.gains.moving() {
-            return None;
+        if plain && as_is && !self.gains.moving() {
+            let gains = self.gains.now();
+            let (used, _) = gains.split_at(usize::from(spec.channels).min(MAX_CHANNELS));
+            self.levels = Levels::new(used);
         }
-        let channels = usize::from(spec.channels);
-        let mut gains = self.gains.now();
-        let (used, _) = gains.split_at(channels.min(MAX_CHANNELS));
-        let first = used.first().copied()?;
-        if used.iter().all(|&gain| gain == first) {
-            gains = [first; MAX_CHANNELS];
-        } else if MAX_CHANNELS.is_multiple_of(channels) {
-            for index in channels..MAX_CHANNELS {
-                let earlier = gains.get(index - channels).copied();
-                if let (Some(gain), Some(earlier)) = (gains.get_mut(index), earlier) {
-                    *gain = earlier;
-                }
-            }
-        } else {
-            return None;
-        }
-        Some(gains)
     }
 }
 

@@ -1,0 +1,106 @@
+//! Sends the work to the inner loops of a tier, and to the plain ones what vectors leave over.
+
+use super::kernel::{Direct, Fir, Sink, Tier};
+use super::narrow::Plan;
+use super::resample::Cursor;
+use super::scalar;
+#[cfg(target_arch = "x86_64")]
+use super::simd::{Avx2, call};
+
+impl Tier {
+    /// What every processor of the target has.
+    #[must_use]
+    pub const fn baseline() -> Self {
+        if cfg!(target_arch = "x86_64") {
+            Self::Sse2
+        } else {
+            Self::Scalar
+        }
+    }
+
+    /// Every tier that this processor can run, slowest first.
+    #[must_use]
+    pub fn every() -> heapless::Vec<Self, 3> {
+        let mut tiers = heapless::Vec::new();
+        let _ = tiers.push(Self::Scalar);
+        #[cfg(target_arch = "x86_64")]
+        {
+            let _ = tiers.push(Self::Sse2);
+            let _ = Avx2::detected().map(|avx2| tiers.push(Self::Avx2(avx2)));
+        }
+        tiers
+    }
+
+    /// The fastest tier that this processor can run.
+    #[must_use]
+    pub fn detected() -> Self {
+        Self::every().last().copied().unwrap_or(Self::Scalar)
+    }
+
+    /// Sums streams, and what was gathered of others, into the card's samples.
+    pub(super) fn mix(
+        self,
+        direct: &[Direct<'_>],
+        gathered: Option<&[i64]>,
+        sink: Sink,
+        out: &mut [u8],
+    ) {
+        let plan = match gathered {
+            None if sink.octets() == 2 && self != Self::Scalar => Plan::new(direct),
+            _ => None,
+        };
+        let done = match (self, plan) {
+            (Self::Scalar, _) => 0,
+            #[cfg(target_arch = "x86_64")]
+            (Self::Sse2, Some(plan)) => call::v128::narrow((), &plan, out),
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx2(token), Some(plan)) => call::v256::narrow(token, &plan, out),
+            #[cfg(target_arch = "x86_64")]
+            (Self::Sse2, None) => call::v128::wide((), direct, gathered, sink, out),
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx2(token), None) => call::v256::wide(token, direct, gathered, sink, out),
+        };
+        if done < out.len() {
+            scalar::mix(direct, gathered, sink, done / sink.octets(), out);
+        }
+    }
+
+    /// Adds samples times gains to the sums.
+    pub(super) fn gather(
+        self,
+        samples: &[i32],
+        gains: &[i32; 8],
+        channels: usize,
+        sums: &mut [i64],
+    ) {
+        let (used, _) = gains.split_at(channels.min(gains.len()));
+        let first = used.first().copied().unwrap_or(0);
+        let mut spread = [first; 8];
+        let uniform = used.iter().all(|&gain| gain == first);
+        if !uniform {
+            for (lane, &gain) in spread.iter_mut().zip(used.iter().cycle()) {
+                *lane = gain;
+            }
+        }
+        let done = match self {
+            _ if !uniform && !8_usize.is_multiple_of(channels) => 0,
+            Self::Scalar => 0,
+            #[cfg(target_arch = "x86_64")]
+            Self::Sse2 => call::v128::gather((), samples, &spread, sums),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(token) => call::v256::gather(token, samples, &spread, sums),
+        };
+        scalar::gather(samples, gains, channels, done, sums);
+    }
+
+    /// Resamples.
+    pub(super) fn fir(self, fir: &Fir<'_>, cursor: &mut Cursor, out: &mut [i32]) {
+        match self {
+            Self::Scalar => scalar::fir(fir, cursor, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Sse2 => call::v128::fir((), fir, cursor, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(token) => call::v256::fir(token, fir, cursor, out),
+        }
+    }
+}
