@@ -71,30 +71,40 @@ macro_rules! kernel {
                     let mut crosses = [[every32(0); PARTS]; C];
                     let a = row.high.get(at..end).unwrap_or(&[]).as_chunks::<LANES>().0;
                     let b = row.low.get(at..end).unwrap_or(&[]).as_chunks::<LANES>().0;
+                    // One length for all, so that the loop below checks nothing.
+                    let count = a.len().min(b.len());
                     let mut parts = [(a, a); C];
                     for (part, (high, low)) in parts.iter_mut().zip(windows) {
-                        part.0 = high.get(at..end).unwrap_or(&[]).as_chunks::<LANES>().0;
-                        part.1 = low.get(at..end).unwrap_or(&[]).as_chunks::<LANES>().0;
+                        let high = high.get(at..end).unwrap_or(&[]).as_chunks::<LANES>().0;
+                        let low = low.get(at..end).unwrap_or(&[]).as_chunks::<LANES>().0;
+                        *part = (high, low);
                     }
-                    for (tap, (a, b)) in a.iter().zip(b).enumerate() {
-                        let (a, b) = (load(a), load(b));
-                        let sums = sums.iter_mut().zip(&mut crosses);
-                        for ((sum, cross), (high, low)) in sums.zip(&parts) {
-                            let (Some(high), Some(low)) = (high.get(tap), low.get(tap)) else {
-                                continue;
-                            };
-                            let high = load(high);
-                            *sum = add32(*sum, madd16(high, a));
-                            let cross = &mut cross[tap & (PARTS - 1)];
-                            *cross = add32(*cross, madd16(high, b));
-                            if FINE {
-                                *cross = add32(*cross, madd16(load(low), a));
+                    let count = parts.iter().fold(count, |count, (high, low)| {
+                        count.min(high.len()).min(low.len())
+                    });
+                    let (a, b) = (&a[..count], &b[..count]);
+                    for part in &mut parts {
+                        *part = (&part.0[..count], &part.1[..count]);
+                    }
+                    for tap in (0..count / PARTS * PARTS).step_by(PARTS) {
+                        for part in 0..PARTS {
+                            let tap = tap + part;
+                            let (high_row, low_row) = (load(&a[tap]), load(&b[tap]));
+                            for c in 0..C {
+                                let high = load(&parts[c].0[tap]);
+                                sums[c] = add32(sums[c], madd16(high, high_row));
+                                let mut cross = add32(crosses[c][part], madd16(high, low_row));
+                                if FINE {
+                                    let low = load(&parts[c].1[tap]);
+                                    cross = add32(cross, madd16(low, high_row));
+                                }
+                                crosses[c][part] = cross;
                             }
                         }
                     }
-                    for (rest, cross) in rests.iter_mut().zip(crosses) {
-                        for cross in cross {
-                            *rest = add32(*rest, right32(cross, 4));
+                    for c in 0..C {
+                        for part in 0..PARTS {
+                            rests[c] = add32(rests[c], right32(crosses[c][part], 4));
                         }
                     }
                     at = end;
@@ -115,19 +125,24 @@ macro_rules! kernel {
                 let mut bends = slopes;
                 let a = row.slope.as_chunks::<LANES>().0;
                 let b = row.bend.as_chunks::<LANES>().0;
+                let mut count = a.len().min(b.len());
                 let mut parts = [a; C];
                 for (part, (high, _)) in parts.iter_mut().zip(windows) {
                     *part = high.as_chunks::<LANES>().0;
+                    count = count.min(part.len());
                 }
-                for (tap, (a, b)) in a.iter().zip(b).enumerate() {
-                    let (a, b) = (load(a), load(b));
-                    for ((slope, bend), high) in slopes.iter_mut().zip(&mut bends).zip(&parts) {
-                        if let Some(high) = high.get(tap) {
-                            let high = load(high);
-                            let (slope, bend) =
-                                (&mut slope[tap & (PARTS - 1)], &mut bend[tap & (PARTS - 1)]);
-                            *slope = add32(*slope, madd16(high, a));
-                            *bend = add32(*bend, madd16(high, b));
+                let (a, b) = (&a[..count], &b[..count]);
+                for part in &mut parts {
+                    *part = &part[..count];
+                }
+                for tap in (0..count / PARTS * PARTS).step_by(PARTS) {
+                    for part in 0..PARTS {
+                        let tap = tap + part;
+                        let (slope_row, bend_row) = (load(&a[tap]), load(&b[tap]));
+                        for c in 0..C {
+                            let high = load(&parts[c][tap]);
+                            slopes[c][part] = add32(slopes[c][part], madd16(high, slope_row));
+                            bends[c][part] = add32(bends[c][part], madd16(high, bend_row));
                         }
                     }
                 }

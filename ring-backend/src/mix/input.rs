@@ -59,14 +59,22 @@ impl<'a> Input<'a> {
 
     /// Lets the voice know the last frame of a render that was straight.
     pub(super) fn note_last(&mut self, frames: usize) {
-        let Some(mut at) = frames.checked_sub(1) else {
+        let Some(at) = frames.checked_sub(1) else {
             return;
         };
-        let mut last = [0; MAX_CHANNELS];
-        let channels = self.voice.matrix.inputs().min(MAX_CHANNELS);
-        let (frame, _) = last.split_at_mut(channels);
-        self.read(&mut at, frame);
-        self.voice.mend.note(frame);
+        let octets = self.piece(at);
+        let wide = self.voice.spec.map(|spec| spec.format) == Some(SampleFormat::S32Le);
+        let channels = self.voice.matrix.inputs();
+        let last = self.voice.mend.last_frame().iter_mut().take(channels);
+        if wide {
+            for (last, &octets) in last.zip(octets.as_chunks().0) {
+                *last = i32::from_le_bytes(octets);
+            }
+        } else {
+            for (last, &octets) in last.zip(octets.as_chunks().0) {
+                *last = i32::from(i16::from_le_bytes(octets)) << 16;
+            }
+        }
     }
 
     /// Decodes the frames from frame `*at` on; returns how many there were, and moves `*at`.

@@ -64,8 +64,12 @@ impl Mend {
         self.gap || self.sunk < 1 << self.log2_frames || self.risen < 1 << self.log2_frames
     }
 
-    /// Notes the last frame of a block that needed no mending.
-    pub fn note(&mut self, frame: &[i32]) {
+    /// The last frame, to be noted after a block that needed no mending.
+    pub const fn last_frame(&mut self) -> &mut [i32; MAX_CHANNELS] {
+        &mut self.last
+    }
+
+    fn note(&mut self, frame: &[i32]) {
         for (last, &sample) in self.last.iter_mut().zip(frame) {
             *last = sample;
         }

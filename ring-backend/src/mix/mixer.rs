@@ -30,6 +30,10 @@ pub struct Mixer {
 struct Work {
     /// Sums of what is not direct, one per sample of [`OUTPUTS`] frames.
     sums: Vec<i64>,
+    /// Of each input, whether all of it can be summed from its octets.
+    straight: Vec<bool>,
+    /// Of each other input, the frames used.
+    taken: Vec<usize>,
     scratch: Scratch,
 }
 
@@ -51,6 +55,8 @@ impl Mixer {
             tables: Tables::new(),
             work: Work {
                 sums: vec![0; OUTPUTS * MAX_CHANNELS],
+                straight: vec![false; MAX_VOICES],
+                taken: vec![0; MAX_VOICES],
                 scratch: Scratch::new(),
             },
         }
@@ -77,15 +83,16 @@ impl Mixer {
         };
         self.tables.tick();
         let mut budget = TABLE_BUDGET;
-        let mut straight = [false; MAX_VOICES];
-        let mut taken = [0_usize; MAX_VOICES];
+        let (straight, _) = self.work.straight.split_at_mut(inputs.len());
+        let (taken, _) = self.work.taken.split_at_mut(inputs.len());
+        taken.fill(0);
         let mut direct_left = MAX_DIRECT;
-        for (input, straight) in inputs.iter_mut().zip(&mut straight) {
+        for (input, straight) in inputs.iter_mut().zip(&mut *straight) {
             *straight = direct_left > 0 && input.is_straight(frames);
             direct_left -= usize::from(*straight);
             input.voice.fresh = false;
         }
-        let all_straight = inputs.iter().zip(&straight).all(|(_, &straight)| straight);
+        let all_straight = inputs.iter().zip(&*straight).all(|(_, &straight)| straight);
         let mut at = 0;
         while at < frames {
             let mut count = frames - at;
@@ -94,7 +101,7 @@ impl Mixer {
             }
             for (input, _) in inputs
                 .iter()
-                .zip(&straight)
+                .zip(&*straight)
                 .filter(|(_, straight)| **straight)
             {
                 count = count.min(input.piece(at).len() / input.frame_octets().max(1));
@@ -108,8 +115,8 @@ impl Mixer {
                 sums.fill(0);
                 for ((input, taken), _) in inputs
                     .iter_mut()
-                    .zip(&mut taken)
-                    .zip(&straight)
+                    .zip(&mut *taken)
+                    .zip(&*straight)
                     .filter(|(_, straight)| !**straight)
                 {
                     let mut bench = Bench {
@@ -128,7 +135,7 @@ impl Mixer {
             let mut direct = heapless::Vec::<Direct<'_>, MAX_DIRECT>::new();
             for (input, _) in inputs
                 .iter()
-                .zip(&straight)
+                .zip(&*straight)
                 .filter(|(_, straight)| **straight)
             {
                 if let Some(source) = input.direct(at) {
@@ -143,7 +150,7 @@ impl Mixer {
         }
         for (input, _) in inputs
             .iter_mut()
-            .zip(&straight)
+            .zip(&*straight)
             .filter(|(_, straight)| **straight)
         {
             input.note_last(frames);

@@ -33,7 +33,7 @@ struct Group {
 }
 
 /// What to sum, in which order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Plan<'a> {
     pairs: Vec<Pair<'a>, PAIRS>,
     groups: Vec<Group, PAIRS>,
@@ -44,10 +44,21 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
+    /// An empty plan.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            pairs: Vec::new(),
+            groups: Vec::new(),
+            shift: 0,
+            spills: false,
+        }
+    }
+
     /// Plans a sum; `None` where a stream has 32 bits or gains too far apart for 16.
     #[must_use]
-    pub fn new(direct: &[Direct<'a>]) -> Option<Self> {
-        let mut plan = Self::default();
+    pub fn lay(&mut self, direct: &[Direct<'a>]) -> Option<()> {
+        let plan = self;
         if direct.len() > STREAMS {
             return None;
         }
@@ -100,7 +111,7 @@ impl<'a> Plan<'a> {
         }
         plan.spills = bound > LIMIT;
         plan.shift = 2 * before;
-        Some(plan)
+        Some(())
     }
 }
 
@@ -186,11 +197,13 @@ macro_rules! kernel {
                         continue;
                     };
                     let gains = [every128(&gains[0]), every128(&gains[1])];
-                    let vectors = a.as_chunks().0.iter().zip(b.as_chunks().0);
-                    for (sum, (a, b)) in sums.iter_mut().zip(vectors) {
-                        let (a, b) = (load::<u8, OCTETS>(a), load::<u8, OCTETS>(b));
-                        sum[0] = add32(sum[0], madd16(low16(a, b), gains[0]));
-                        sum[1] = add32(sum[1], madd16(high16(a, b), gains[1]));
+                    let (a, b) = (a.as_chunks::<OCTETS>().0, b.as_chunks::<OCTETS>().0);
+                    for i in 0..N {
+                        if let (Some(a), Some(b)) = (a.get(i), b.get(i)) {
+                            let (a, b) = (load(a), load(b));
+                            sums[i][0] = add32(sums[i][0], madd16(low16(a, b), gains[0]));
+                            sums[i][1] = add32(sums[i][1], madd16(high16(a, b), gains[1]));
+                        }
                     }
                 }
             }
@@ -209,8 +222,9 @@ macro_rules! kernel {
                     sums = shifted(sums, plan.shift);
                 }
                 let half = every32(1 << 13);
-                for sum in sums.iter_mut().flatten() {
-                    *sum = right32(add32(*sum, half), 14);
+                for sum in &mut sums {
+                    sum[0] = right32(add32(sum[0], half), 14);
+                    sum[1] = right32(add32(sum[1], half), 14);
                 }
                 sums
             }
@@ -218,8 +232,9 @@ macro_rules! kernel {
             #[inline]
             #[target_feature(enable = $feature)]
             fn shifted<const N: usize>(mut sums: [[V; 2]; N], shift: u32) -> [[V; 2]; N] {
-                for sum in sums.iter_mut().flatten() {
-                    *sum = right32(*sum, shift);
+                for sum in &mut sums {
+                    sum[0] = right32(sum[0], shift);
+                    sum[1] = right32(sum[1], shift);
                 }
                 sums
             }
@@ -236,19 +251,23 @@ macro_rules! kernel {
                     }
                     let mut sums = [[every32(0); 2]; N];
                     add(plan, group, at, &mut sums);
-                    let parts = highs.iter_mut().flatten().zip(totals.iter_mut().flatten());
-                    for ((high, total), &sum) in parts.zip(sums.iter().flatten()) {
-                        *high = add32(*high, right32(sum, 16));
-                        *total = add32(*total, sum);
+                    for i in 0..N {
+                        for j in 0..2 {
+                            highs[i][j] = add32(highs[i][j], right32(sums[i][j], 16));
+                            totals[i][j] = add32(totals[i][j], sums[i][j]);
+                        }
                     }
                 }
                 if plan.shift != 0 {
                     shift_parts(&mut highs, &mut totals, plan.shift);
                 }
                 let half = every32(1 << 13);
-                for (high, &total) in highs.iter_mut().flatten().zip(totals.iter().flatten()) {
-                    let low = sub32(total, left32(*high, 16));
-                    *high = add32(left32(*high, 2), right32(add32(low, half), 14));
+                for i in 0..N {
+                    for j in 0..2 {
+                        let low = sub32(totals[i][j], left32(highs[i][j], 16));
+                        let low = right32(add32(low, half), 14);
+                        highs[i][j] = add32(left32(highs[i][j], 2), low);
+                    }
                 }
                 highs
             }
@@ -261,13 +280,16 @@ macro_rules! kernel {
                 shift: u32,
             ) {
                 let rest = every32((1 << shift) - 1);
-                let parts = highs.iter_mut().flatten().zip(totals.iter_mut().flatten());
-                for (high, total) in parts {
-                    // At most 64 groups: the low part is below 2^22, what comes from above 2^24.
-                    let low = sub32(*total, left32(*high, 16));
-                    let low = add32(low, left32(and(*high, rest), 16));
-                    *high = right32(*high, shift);
-                    *total = add32(left32(*high, 16), right32(low, shift));
+                for i in 0..N {
+                    for j in 0..2 {
+                        // At most 64 groups: the low part is below 2^22, what comes from above
+                        // below 2^24.
+                        let high = highs[i][j];
+                        let low = sub32(totals[i][j], left32(high, 16));
+                        let low = add32(low, left32(and(high, rest), 16));
+                        highs[i][j] = right32(high, shift);
+                        totals[i][j] = add32(left32(highs[i][j], 16), right32(low, shift));
+                    }
                 }
             }
         }

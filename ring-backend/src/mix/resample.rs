@@ -11,6 +11,9 @@ pub const HISTORY: usize = 1_536;
 /// Phases per input frame where the phases of a ratio are too many to have a row each.
 const ROWS_BETWEEN: usize = 160;
 
+/// Fraction bits of a position where it is not a row's.
+const BETWEEN_BITS: u32 = 40;
+
 /// How much work resampling may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Quality {
@@ -34,10 +37,14 @@ impl Cursor {
     /// Advances to the next output: how many frames to take first.
     #[inline]
     pub fn advance(&mut self) -> usize {
+        // Two divisions less than the obvious way, for every output.
         self.phase += self.step;
-        let frames = self.phase.div_euclid(self.den);
-        self.phase -= frames * self.den;
-        frames as usize
+        let mut frames = 0;
+        while self.phase >= self.den {
+            self.phase -= self.den;
+            frames += 1;
+        }
+        frames
     }
 
     /// The row of this position, where every position has one.
@@ -68,7 +75,12 @@ impl Cursor {
     /// Input frames that the next `outputs` outputs take.
     #[must_use]
     pub const fn frames_for(&self, outputs: usize) -> usize {
-        (self.phase + outputs as i64 * self.step).div_euclid(self.den) as usize
+        if outputs <= 1 << 16 {
+            // At most 2^46 per step.
+            return (self.phase + outputs as i64 * self.step).div_euclid(self.den) as usize;
+        }
+        let end = self.phase as i128 + outputs as i128 * self.step as i128;
+        end.div_euclid(self.den as i128) as usize
     }
 }
 
@@ -117,9 +129,9 @@ impl Resampler {
         self.plan = plan;
         self.channels = channels;
         if plan.between {
-            let den = 1_i64 << 40;
+            let den = 1_i64 << BETWEEN_BITS;
             self.start.den = den;
-            self.start.step = ((i128::from(from) << 40) / i128::from(to)) as i64;
+            self.start.step = ((i128::from(from) << BETWEEN_BITS) / i128::from(to)) as i64;
         } else {
             let divisor = gcd(from, to);
             self.start.den = i64::from(to / divisor);

@@ -45,20 +45,19 @@ impl Tier {
         sink: Sink,
         out: &mut [u8],
     ) {
-        let plan = match gathered {
-            None if sink.octets() == 2 && self != Self::Scalar => Plan::new(direct),
-            _ => None,
-        };
-        let done = match (self, plan) {
-            (Self::Scalar, _) => 0,
+        let mut plan = Plan::new();
+        let plain = gathered.is_none() && sink.octets() == 2 && self != Self::Scalar;
+        let planned = plain && plan.lay(direct).is_some();
+        let done = match self {
+            Self::Scalar => 0,
             #[cfg(target_arch = "x86_64")]
-            (Self::Sse2, Some(plan)) => call::v128::narrow((), &plan, out),
+            Self::Sse2 if planned => call::v128::narrow((), &plan, out),
             #[cfg(target_arch = "x86_64")]
-            (Self::Avx2(token), Some(plan)) => call::v256::narrow(token, &plan, out),
+            Self::Avx2(token) if planned => call::v256::narrow(token, &plan, out),
             #[cfg(target_arch = "x86_64")]
-            (Self::Sse2, None) => call::v128::wide((), direct, gathered, sink, out),
+            Self::Sse2 => call::v128::wide((), direct, gathered, sink, out),
             #[cfg(target_arch = "x86_64")]
-            (Self::Avx2(token), None) => call::v256::wide(token, direct, gathered, sink, out),
+            Self::Avx2(token) => call::v256::wide(token, direct, gathered, sink, out),
         };
         if done < out.len() {
             scalar::mix(direct, gathered, sink, done / sink.octets(), out);

@@ -31,6 +31,9 @@ pub(super) struct Gains {
     muted: [bool; MAX_CHANNELS],
     from: [Gain; MAX_CHANNELS],
     to: [Gain; MAX_CHANNELS],
+    /// Where to go after that. A new volume waits for the ramp under way: turning there would be
+    /// a bend, and a bend can be heard.
+    target: [Gain; MAX_CHANNELS],
     done: u32,
     log2_frames: u32,
 }
@@ -55,6 +58,9 @@ impl Gains {
     pub(super) fn step(&mut self) -> [i32; MAX_CHANNELS] {
         let gains = self.now().map(Gain::bits);
         self.done = self.done.saturating_add(1);
+        if !self.moving() {
+            self.set_out();
+        }
         gains
     }
 
@@ -66,12 +72,22 @@ impl Gains {
                 *gain = Gain::from_milli_db(milli_db);
             }
         }
-        if target == self.to && !at_once {
-            return;
+        self.target = target;
+        if at_once {
+            (self.from, self.to) = (target, target);
+            self.done = u32::MAX;
+        } else if !self.moving() {
+            self.set_out();
         }
-        self.from = self.now();
-        self.to = target;
-        self.done = if at_once { u32::MAX } else { 0 };
+    }
+
+    /// Begins the ramp to the target, unless that is where the gains are.
+    fn set_out(&mut self) {
+        if self.to != self.target {
+            self.from = self.to;
+            self.to = self.target;
+            self.done = 0;
+        }
     }
 }
 
@@ -89,6 +105,7 @@ impl Voice {
                 muted: [false; MAX_CHANNELS],
                 from: [Gain::UNITY; MAX_CHANNELS],
                 to: [Gain::UNITY; MAX_CHANNELS],
+                target: [Gain::UNITY; MAX_CHANNELS],
                 done: u32::MAX,
                 log2_frames: 0,
             },
