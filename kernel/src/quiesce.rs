@@ -6,6 +6,7 @@
 use crate::mmio::Mmio;
 use crate::pci::Front;
 use crate::time::DriverClock;
+use drivers::Micros;
 use drivers::hda::controller;
 use drivers::pci::audio::AudioFunction;
 use spin::Mutex;
@@ -28,14 +29,18 @@ pub fn arm(regs: Mmio, front: Front, function: AudioFunction) {
     });
 }
 
-/// Stops all streams, resets the controller and ends its right to DMA. Once only; later calls
-/// find nothing to do.
+/// How long pciback has for each of two operations.
+const PATIENCE: Micros = Micros::millis(4);
+
+/// Stops all streams, resets the controller and ends its right to DMA, in 20 ms at most. Once
+/// only; later calls find nothing to do.
 pub fn card() {
     // On a fault while this runs the lock is held, and the fault path goes on without.
     let Some(mut brake) = BRAKE.try_lock().and_then(|mut brake| brake.take()) else {
         return;
     };
     controller::quiesce(&mut brake.regs, &DriverClock);
-    // The controller is in reset already; dom0 may be too busy to see to this as well.
+    // The controller is in reset by now; dom0 may be too busy to see to this in time.
+    brake.front.hurry(PATIENCE);
     let _ = brake.function.disable_dma(&mut brake.front);
 }

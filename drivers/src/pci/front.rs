@@ -75,6 +75,7 @@ pub struct Pirq(pub u32);
 pub struct PciFront<O, C> {
     channel: O,
     clock: C,
+    patience: Micros,
     dead: bool,
 }
 
@@ -84,8 +85,14 @@ impl<O: OpChannel, C: Clock> PciFront<O, C> {
         Self {
             channel,
             clock,
+            patience: ANSWER,
             dead: false,
         }
+    }
+
+    /// Gives the backend this long for each operation from now on, 2 s unless said.
+    pub const fn hurry(&mut self, patience: Micros) {
+        self.patience = patience;
     }
 
     /// Reads configuration space; the value in the low bits.
@@ -158,7 +165,7 @@ impl<O: OpChannel, C: Clock> PciFront<O, C> {
         }
         self.channel.set_bits(FLAGS, ACTIVE);
         self.channel.notify();
-        let deadline = self.clock.now().plus(ANSWER);
+        let deadline = self.clock.now().plus(self.patience);
         for _ in 0..WAKE_UPS {
             if !self.active() {
                 break;
