@@ -110,6 +110,9 @@ fn main(boot: &Boot) -> ! {
         if let Some(order) = backend.shutdown_requested() {
             end(card, order);
         }
+        if backend.take_refusal() {
+            log!("not suspended: a domain with a device passed through cannot be");
+        }
         event::sleep(next);
     }
 }

@@ -63,6 +63,12 @@ impl<P> Backend<P> {
         self.orders.shutdown()
     }
 
+    /// Whether an order of the toolstack's was refused since the last call: this domain cannot be
+    /// suspended.
+    pub fn take_refusal(&mut self) -> bool {
+        self.orders.take_refusal()
+    }
+
     /// Whether the connection to xenstore failed: sound goes on, devices stay as they are.
     #[must_use]
     pub fn xenstore_lost(&self) -> bool {

@@ -40,6 +40,7 @@ pub struct Orders {
     retry: Option<Nanos>,
     order: Option<Shutdown>,
     told: Option<Shutdown>,
+    refused: bool,
 }
 
 impl Default for Orders {
@@ -59,6 +60,7 @@ impl Orders {
             retry: None,
             order: None,
             told: None,
+            refused: false,
         }
     }
 
@@ -66,6 +68,11 @@ impl Orders {
     #[must_use]
     pub const fn shutdown(&self) -> Option<Shutdown> {
         self.told
+    }
+
+    /// Whether an order was refused since the last call: to suspend, or one that is not known.
+    pub const fn take_refusal(&mut self) -> bool {
+        core::mem::replace(&mut self.refused, false)
     }
 
     /// Takes a watch event; false if it is not ours.
@@ -97,6 +104,7 @@ impl Orders {
                     // A domain with a device passed through cannot be suspended.
                     _ => None,
                 };
+                self.refused |= self.order.is_none() && !value.is_empty();
                 self.todo = (!value.is_empty()).then_some(Step::Acknowledge);
             }
             (Step::Read, Err(_)) => {}
