@@ -235,6 +235,9 @@ impl<W: World> Seat<W> {
         served: &mut u32,
     ) -> Result<Option<Nanos>, BrokenRing> {
         let now = counter.moment.now;
+        if self.wires.is_none() {
+            return Ok(None);
+        }
         let mut next = Some(now);
         for _ in 0..REQUESTS_PER_TURN {
             if let Some(look) = self.release(now, served) {
