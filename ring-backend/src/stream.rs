@@ -259,7 +259,11 @@ impl Stream {
             return Err(Refusal::Invalid);
         }
         let (first, frames) = pcm.frames_of(span)?;
-        let known = pcm.progress.told().saturating_sub(pcm.base);
+        let known = match pcm.flow {
+            // Nothing is late in a pause: a guest that begins anew after it writes anywhere.
+            Flow::Paused { .. } => pcm.shadow.mixed(),
+            Flow::Stopped | Flow::Running => pcm.progress.told().saturating_sub(pcm.base),
+        };
         let (refs, ring) = desk.arena.get_mut(&pcm.run);
         let (world, dom) = (&mut *desk.world, desk.dom);
         self.counters.octets += u64::from(span.length);
