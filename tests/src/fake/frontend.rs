@@ -5,7 +5,7 @@
 //! backend gets it wrong, and this counts it.
 
 use super::front::{Buffer, Front, OpenClaim};
-use ring_backend::world::Nanos;
+use ring_backend::world::{ClaimedRef, Nanos};
 
 /// How a stream is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,19 @@ impl Params {
     #[must_use]
     pub const fn buffer_octets(&self) -> usize {
         self.buffer as usize * self.frame
+    }
+
+    /// What OPEN claims for these, with this page directory.
+    #[must_use]
+    pub const fn claim(&self, directory: ClaimedRef) -> OpenClaim {
+        OpenClaim {
+            rate: self.rate,
+            format: self.format,
+            channels: self.channels,
+            buffer: self.buffer_octets() as u32,
+            directory,
+            period: (self.period as usize * self.frame) as u32,
+        }
     }
 }
 
@@ -177,17 +190,9 @@ impl Linux {
     /// What OPEN claims for the parameters.
     #[must_use]
     pub fn claim(&self) -> OpenClaim {
-        OpenClaim {
-            rate: self.params.rate,
-            format: self.params.format,
-            channels: self.params.channels,
-            buffer: self.params.buffer_octets() as u32,
-            directory: self
-                .buffer
-                .as_ref()
-                .map_or_else(Default::default, |buffer| buffer.directory),
-            period: (self.params.period as usize * self.params.frame) as u32,
-        }
+        let buffer = self.buffer.as_ref();
+        self.params
+            .claim(buffer.map_or_else(Default::default, |buffer| buffer.directory))
     }
 
     /// `prepare`, after OPEN if that was needed: the core begins at 0, the driver does not.

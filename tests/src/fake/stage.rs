@@ -1,7 +1,7 @@
 //! A machine with a data plane, a card and players, in simulated time.
 
 use super::card::{FakeCard, STEREO_48K};
-use super::front::Front;
+use super::front::{self, Buffer, Front, PACKET, Response};
 use super::frontend::Params;
 use super::player::Player;
 use super::seed::Seed;
@@ -44,6 +44,9 @@ pub struct Stage {
     pub lateness: u64,
     /// How often the plane was called.
     pub polls: u64,
+    /// Turns since a moment at most a millisecond ago.
+    polls_in_milli: u32,
+    polls_since: Nanos,
     seed: Seed,
     due: Option<Nanos>,
     woken: Option<Nanos>,
@@ -68,6 +71,8 @@ impl Stage {
             now: Nanos(1_000_000_000),
             lateness: 0,
             polls: 0,
+            polls_in_milli: 0,
+            polls_since: Nanos(0),
             seed: Seed::new(1),
             due: None,
             woken: None,
@@ -86,6 +91,12 @@ impl Stage {
     pub fn attach(&mut self, front: &Front, config: StreamConfig) -> DeviceSlot {
         let slot = DeviceSlot(self.slots);
         self.slots += 1;
+        self.attach_at(slot, front, config);
+        slot
+    }
+
+    /// Connects a guest's end at a slot that is free.
+    pub fn attach_at(&mut self, slot: DeviceSlot, front: &Front, config: StreamConfig) {
         let mut link = DeviceLink {
             dom: front.dom,
             streams: Default::default(),
@@ -94,7 +105,6 @@ impl Stage {
         self.plane
             .connect(slot, &link, &mut self.xen)
             .expect("a good device connects");
-        slot
     }
 
     /// Adds a player on a guest of its own that begins now.
@@ -108,6 +118,12 @@ impl Stage {
     /// Calls the plane once.
     pub fn poll(&mut self) {
         self.polls += 1;
+        let busy = self.now.0 - self.polls_since.0 < 1_000_000;
+        self.polls_in_milli = if busy { self.polls_in_milli + 1 } else { 0 };
+        if !busy {
+            self.polls_since = self.now;
+        }
+        assert!(self.polls_in_milli < 1000, "the domain never sleeps");
         if let Some(card) = &mut self.card {
             card.run_to(self.now);
         }
@@ -116,6 +132,40 @@ impl Stage {
         for player in &mut self.players {
             player.sense(self.now);
         }
+    }
+
+    /// Sends a request and lets time go on until its response comes, at most for 100 ms.
+    pub fn ask(&mut self, front: &mut Front, packet: [u8; PACKET]) -> Option<Response> {
+        front.send(packet);
+        let end = self.now.plus_millis(100);
+        loop {
+            if let Some(response) = front.response() {
+                return Some(response);
+            }
+            if !self.step(end) {
+                self.now = end;
+                return front.response();
+            }
+        }
+    }
+
+    /// The status that a request is answered with.
+    ///
+    /// # Panics
+    /// There is no answer.
+    pub fn status(&mut self, front: &mut Front, packet: [u8; PACKET]) -> i32 {
+        self.ask(front, packet).expect("an answer").status
+    }
+
+    /// Opens a stream on a new buffer.
+    ///
+    /// # Panics
+    /// It is refused.
+    pub fn open(&mut self, front: &mut Front, params: Params) -> Buffer {
+        let buffer = Buffer::new(&self.xen, front.dom, params.buffer_octets());
+        let status = self.status(front, front::open(&params.claim(buffer.directory)));
+        assert_eq!(status, 0, "a good stream opens");
+        buffer
     }
 
     /// When the plane wants to be called next.

@@ -92,8 +92,9 @@ struct State {
     unheard: RefCell<BTreeSet<u32>>,
     next: Cell<u32>,
     mapped: Cell<usize>,
-    calls: Cell<u64>,
-    fail_call: Cell<Option<u64>>,
+    /// Maps, binds and copies so far, by domain.
+    calls: RefCell<BTreeMap<u16, u64>>,
+    fail_call: Cell<Option<(u16, u64)>>,
     copied: Cell<u64>,
     taken: Cell<u64>,
 }
@@ -187,9 +188,15 @@ impl FakeXen {
         (self.0.mapped.get(), self.0.ports.borrow().len())
     }
 
-    /// Lets the `nth` map, bind or copy from now on fail, counted from 0.
-    pub fn fail_call(&self, nth: u64) {
-        self.0.fail_call.set(Some(self.0.calls.get() + nth));
+    /// Lets the `nth` map, bind or copy of something of `dom` from now on fail, counted from 0.
+    pub fn fail_call(&self, dom: DomId, nth: u64) {
+        let calls = self.0.calls.borrow().get(&dom.0).copied().unwrap_or(0);
+        self.0.fail_call.set(Some((dom.0, calls + nth)));
+    }
+
+    /// Lets nothing fail from now on.
+    pub fn fail_nothing(&self) {
+        self.0.fail_call.set(None);
     }
 
     /// Octets copied from and to guests.
@@ -204,10 +211,11 @@ impl FakeXen {
         self.0.taken.get()
     }
 
-    fn fails(&self) -> bool {
-        let call = self.0.calls.get();
-        self.0.calls.set(call + 1);
-        self.0.fail_call.get() == Some(call)
+    fn fails(&self, dom: DomId) -> bool {
+        let mut calls = self.0.calls.borrow_mut();
+        let call = calls.entry(dom.0).or_default();
+        *call += 1;
+        self.0.fail_call.get() == Some((dom.0, *call - 1))
     }
 
     fn page(&self, dom: DomId, gref: ClaimedRef) -> Result<Rc<Memory>, GrantFault> {
@@ -223,7 +231,7 @@ impl FakeXen {
         offset: usize,
         octets: usize,
     ) -> Result<Vec<Part>, GrantFault> {
-        if self.fails() {
+        if self.fails(dom) {
             return Err(BAD_GRANT);
         }
         self.0.copied.set(self.0.copied.get() + octets as u64);
@@ -281,7 +289,7 @@ impl World for FakeXen {
     type Page = FakePage;
 
     fn map(&mut self, dom: DomId, gref: ClaimedRef) -> Result<FakePage, GrantFault> {
-        if self.fails() {
+        if self.fails(dom) {
             return Err(BAD_GRANT);
         }
         let memory = self.page(dom, gref)?;
@@ -320,7 +328,7 @@ impl World for FakeXen {
     }
 
     fn bind(&mut self, dom: DomId, remote: RemotePort) -> Result<LocalPort, EventFault> {
-        if self.fails() {
+        if self.fails(dom) {
             return Err(NO_PORT);
         }
         let local = self.number();
