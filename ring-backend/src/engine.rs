@@ -16,11 +16,13 @@ use alloc::vec;
 const QUANTUM_MAX_PER_SECOND: u32 = 200;
 /// The shortest.
 const QUANTUM_MIN_PER_SECOND: u32 = 1000;
-/// The margin that is always kept, and what it may grow to.
+/// The margin that is always kept, that a card begins with, and what it may grow to. A card's DMA
+/// may leap while it fills what lies behind it: QEMU's by 5 ms at a time in the first 100 ms.
 const MARGIN_MIN_PER_SECOND: u32 = 1000;
+const MARGIN_FIRST_PER_SECOND: u32 = 100;
 const MARGIN_MAX_PER_SECOND: u32 = 50;
-/// How long nothing has to be close before the margin shrinks by an eighth.
-const CALM: Nanos = Nanos(30_000_000_000);
+/// How long the card is watched before the part of the margin that it never needed is cut.
+const CALM: Nanos = Nanos(10_000_000_000);
 /// How long the card runs on with silence.
 const LINGER_MILLIS: u64 = 300;
 /// How long a card that failed is left alone.
@@ -53,6 +55,8 @@ pub struct Engine {
     quantum: u64,
     margin: u64,
     calm_since: Nanos,
+    /// The fewest frames found mixed ahead of the card since then.
+    slack: u64,
     live: bool,
     linger_until: Nanos,
     retry_at: Nanos,
@@ -72,6 +76,7 @@ impl Engine {
             quantum: u64::from(format.rate / QUANTUM_MAX_PER_SECOND),
             margin,
             calm_since: Nanos(0),
+            slack: u64::MAX,
             live: false,
             linger_until: Nanos(0),
             retry_at: Nanos(0),
@@ -139,20 +144,30 @@ impl Engine {
                 self.counters.underruns = self.counters.underruns.saturating_add(1);
                 timeline.skip_to(timeline.fetched() + guard);
                 self.margin = (self.margin * 2).min(margin_max);
-                self.calm_since = now;
+                self.watch(now);
             }
             Some(left) if left < self.margin / 4 => {
                 self.margin = (self.margin + self.margin / 4).min(margin_max);
-                self.calm_since = now;
+                self.watch(now);
             }
-            Some(_) if now.0.saturating_sub(self.calm_since.0) > CALM.0 => {
-                let least = u64::from(self.format.rate / MARGIN_MIN_PER_SECOND);
-                self.margin = (self.margin - self.margin / 8).max(least);
-                self.calm_since = now;
+            Some(left) => {
+                self.slack = self.slack.min(left);
+                if now.0.saturating_sub(self.calm_since.0) > CALM.0 {
+                    let least = u64::from(self.format.rate / MARGIN_MIN_PER_SECOND);
+                    // Half of the margin stays unused at the worst moment.
+                    let spare = self.slack.saturating_sub(self.margin / 2).min(self.margin);
+                    self.margin = (self.margin - spare / 2).max(least);
+                    self.watch(now);
+                }
             }
-            Some(_) => {}
         }
         self.counters.margin = self.margin;
+    }
+
+    /// Begins to watch how close the card comes.
+    fn watch(&mut self, now: Nanos) {
+        self.calm_since = now;
+        self.slack = u64::MAX;
     }
 
     /// Sets the pace: `live` while any stream runs, `patience` the shortest of what the streams
@@ -179,20 +194,23 @@ impl Engine {
     }
 
     fn wake<C: Card>(&mut self, now: Nanos, card: Option<&mut C>) {
+        if !self.live {
+            self.watch(now);
+        }
         let guard = self.guard();
         let ready = card.filter(|_| now >= self.retry_at);
         let timeline = self
             .timeline
             .get_or_insert_with(|| Timeline::new(now, self.format));
-        if !self.live {
-            self.calm_since = now;
-        }
         if let Some(card) = ready
             && !timeline.on_card()
-            && timeline.start(card).is_err()
         {
-            self.counters.card_faults = self.counters.card_faults.saturating_add(1);
-            self.retry_at = now.plus_millis(RETRY_MILLIS);
+            let first = u64::from(self.format.rate / MARGIN_FIRST_PER_SECOND);
+            self.margin = self.margin.max(first);
+            if timeline.start(card).is_err() {
+                self.counters.card_faults = self.counters.card_faults.saturating_add(1);
+                self.retry_at = now.plus_millis(RETRY_MILLIS);
+            }
         }
         if !self.live {
             timeline.skip_to(timeline.fetched() + guard);
