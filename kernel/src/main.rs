@@ -51,6 +51,9 @@ use xenstore_io::{StoreRing, StoreWaiter};
 
 /// Pages that stay out of the heap.
 const SPARE_PAGES: usize = 8;
+/// Octets of the heap that everything but guests' open buffers takes, with some room: tables,
+/// mixer, devices.
+const REST: usize = 1280 * 1024;
 /// What guests' streams are mixed to where there is no card.
 const NO_CARD: CardFormat = CardFormat {
     rate: 48_000,
@@ -94,7 +97,13 @@ fn main(boot: &Boot) -> ! {
 
     let format = card.as_ref().map_or(NO_CARD, HdaCard::format);
     heap::grow(mm::free_octets().saturating_sub(SPARE_PAGES * mm::PAGE));
-    let plane = Plane::new(Limits::default(), format);
+    let (used, heap) = heap::usage();
+    let limits = Limits {
+        // What is left: more memory, more open streams.
+        arena_octets: heap.saturating_sub(used).saturating_sub(REST),
+        ..Limits::default()
+    };
+    let plane = Plane::new(limits, format);
     let mut backend = Backend::with_plane(plane, options.devices, client);
     let rate = if card.is_some() { format.rate } else { 0 };
     backend.describe_card(&description, rate);
