@@ -302,7 +302,6 @@ fn every_step_down_to_minus_54_db_is_within_half_a_step() {
             "{milli_db} is louder than the step above"
         );
         last = gain.bits();
-        assert!(gain.mantissa(gain.class()).is_some());
     }
     assert_eq!(Gain::from_milli_db(0), Gain::UNITY);
     assert_eq!(Gain::from_milli_db(i32::MAX), Gain::MAX);

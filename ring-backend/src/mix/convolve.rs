@@ -63,58 +63,83 @@ macro_rules! kernel {
                 windows: &[Window<'_>; C],
                 row: &Row<'_>,
             ) -> [i32; C] {
-                let mut sums = [every32(0); C];
-                let mut rests = [every32(0); C];
-                let mut at = 0;
-                while at < row.high.len() {
-                    let end = (at + BLOCK).min(row.high.len());
-                    let mut crosses = [[every32(0); PARTS]; C];
-                    let a = row.high.get(at..end).unwrap_or(&[]).as_chunks::<LANES>().0;
-                    let b = row.low.get(at..end).unwrap_or(&[]).as_chunks::<LANES>().0;
-                    // One length for all, so that the loop below checks nothing.
-                    let count = a.len().min(b.len());
-                    let mut parts = [(a, a); C];
-                    for (part, (high, low)) in parts.iter_mut().zip(windows) {
-                        let high = high.get(at..end).unwrap_or(&[]).as_chunks::<LANES>().0;
-                        let low = low.get(at..end).unwrap_or(&[]).as_chunks::<LANES>().0;
-                        *part = (high, low);
-                    }
-                    let count = parts.iter().fold(count, |count, (high, low)| {
-                        count.min(high.len()).min(low.len())
-                    });
-                    let (a, b) = (&a[..count], &b[..count]);
-                    for part in &mut parts {
-                        *part = (&part.0[..count], &part.1[..count]);
-                    }
-                    for tap in (0..count / PARTS * PARTS).step_by(PARTS) {
-                        for part in 0..PARTS {
-                            let tap = tap + part;
-                            let (high_row, low_row) = (load(&a[tap]), load(&b[tap]));
-                            for c in 0..C {
-                                let high = load(&parts[c].0[tap]);
-                                sums[c] = add32(sums[c], madd16(high, high_row));
-                                let mut cross = add32(crosses[c][part], madd16(high, low_row));
-                                if FINE {
-                                    let low = load(&parts[c].1[tap]);
-                                    cross = add32(cross, madd16(low, high_row));
-                                }
-                                crosses[c][part] = cross;
-                            }
-                        }
-                    }
-                    for c in 0..C {
-                        for part in 0..PARTS {
-                            rests[c] = add32(rests[c], right32(crosses[c][part], 4));
-                        }
-                    }
-                    at = end;
+                let mut sums = [[every32(0); 2]; C];
+                if row.high.len() <= BLOCK {
+                    dot::<C, FINE>(windows, row.high, row.low, &mut sums);
+                } else {
+                    long::<C, FINE>(windows, row, &mut sums);
                 }
-                let totals = totals([sums[0], rests[0], sums[C - 1], rests[C - 1]]);
+                let last = sums[C - 1];
+                let totals = totals([sums[0][0], sums[0][1], last[0], last[1]]);
                 let mut out = [0; C];
                 for (out, pair) in out.iter_mut().zip(totals.as_chunks::<2>().0) {
                     *out = pair[0] + ((pair[1] + 128) >> 8);
                 }
                 out
+            }
+
+            /// More taps than partial sums can hold, block by block.
+            #[inline(never)]
+            #[target_feature(enable = $feature)]
+            fn long<const C: usize, const FINE: bool>(
+                windows: &[Window<'_>; C],
+                row: &Row<'_>,
+                sums: &mut [[V; 2]; C],
+            ) {
+                for at in (0..row.high.len()).step_by(BLOCK) {
+                    let end = (at + BLOCK).min(row.high.len());
+                    let part = |plane| <[i16]>::get(plane, at..end).unwrap_or(&[]);
+                    let windows = windows.map(|(high, low)| (part(high), part(low)));
+                    dot::<C, FINE>(&windows, part(row.high), part(row.low), sums);
+                }
+            }
+
+            /// Adds a block's sums of high products and of cross products.
+            #[inline]
+            #[target_feature(enable = $feature)]
+            fn dot<const C: usize, const FINE: bool>(
+                windows: &[Window<'_>; C],
+                high_row: &[i16],
+                low_row: &[i16],
+                sums: &mut [[V; 2]; C],
+            ) {
+                let (a, b) = (
+                    high_row.as_chunks::<LANES>().0,
+                    low_row.as_chunks::<LANES>().0,
+                );
+                // One length for all, so that the loop below checks nothing.
+                let count = a.len();
+                let whole = windows
+                    .iter()
+                    .all(|(high, low)| high.len() / LANES == count && low.len() / LANES == count);
+                if b.len() != count || !whole {
+                    return;
+                }
+                let parts = windows.map(|(high, low)| {
+                    let (high, low) = (high.as_chunks::<LANES>().0, low.as_chunks::<LANES>().0);
+                    (&high[..count], &low[..count])
+                });
+                let mut crosses = [[every32(0); PARTS]; C];
+                for tap in (0..count / PARTS * PARTS).step_by(PARTS) {
+                    for part in 0..PARTS {
+                        let tap = tap + part;
+                        let (high_row, low_row) = (load(&a[tap]), load(&b[tap]));
+                        for c in 0..C {
+                            let high = load(&parts[c].0[tap]);
+                            sums[c][0] = add32(sums[c][0], madd16(high, high_row));
+                            let mut cross = add32(crosses[c][part], madd16(high, low_row));
+                            if FINE {
+                                cross = add32(cross, madd16(load(&parts[c].1[tap]), high_row));
+                            }
+                            crosses[c][part] = cross;
+                        }
+                    }
+                }
+                for c in 0..C {
+                    for part in 0..PARTS {
+                        sums[c][1] = add32(sums[c][1], right32(crosses[c][part], 4));
+                    }
+                }
             }
 
             /// The partial sums of the slopes and of the curvatures, in eighths.

@@ -1,9 +1,8 @@
 //! Gains as integers, and the smooth way from one to the next.
 //!
 //! sndif counts volume in 0.001 dB (`XENSND_OP_SET_VOLUME`). A [`Gain`] is that amplitude as an
-//! integer of 22 fraction bits with at most 15 significant ones, so that a 16-bit sample times a
-//! gain is one 16-bit multiply whatever the volume. From +6 dB down to -54 dB it is within
-//! 0.0006 dB of what was asked; below, within 2^-23 of full scale.
+//! integer of 22 fraction bits: within 0.0006 dB of what was asked down to -54 dB, and below that
+//! within 2^-23 of full scale.
 
 /// Fraction bits of a gain.
 pub const GAIN_BITS: u32 = 22;
@@ -50,7 +49,7 @@ impl Gain {
     /// The sample itself.
     pub const UNITY: Self = Self(1 << GAIN_BITS);
     /// The loudest, just below +6.02 dB.
-    pub const MAX: Self = Self(32_767 << (GAIN_BITS - 14));
+    pub const MAX: Self = Self((2 << GAIN_BITS) - 1);
 
     /// The gain of a volume in 0.001 dB; what is louder than [`Gain::MAX`] becomes that.
     #[must_use]
@@ -70,46 +69,14 @@ impl Gain {
                 value = (value * u128::from(root)) >> 62;
             }
         }
-        // Fifteen significant bits in steps of two octaves, never finer than 22 fraction bits.
-        let mut bits = 14;
-        loop {
-            let shift = 62 - bits - whole;
-            let mantissa = (value + (1 << (shift - 1))) >> shift;
-            if mantissa >= 8_192 || bits == 22 {
-                return Self((mantissa as u32) << (22 - bits));
-            }
-            bits += 2;
-        }
+        let shift = 62 - GAIN_BITS as i32 - whole;
+        Self(((value + (1 << (shift - 1))) >> shift) as u32)
     }
 
     /// The gain as an integer of [`GAIN_BITS`] fraction bits.
     #[must_use]
     pub const fn bits(self) -> i32 {
         self.0 as i32
-    }
-
-    /// How many pairs of bits below 14 fraction bits the 15 significant ones reach: 0 to 4.
-    #[must_use]
-    pub const fn class(self) -> u8 {
-        match self.0 {
-            0x20_0000.. => 0,
-            0x8_0000.. => 1,
-            0x2_0000.. => 2,
-            0x8000.. => 3,
-            _ => 4,
-        }
-    }
-
-    /// The gain as an integer of `14 + 2 * class` fraction bits, if it is one of 15 bits.
-    #[must_use]
-    pub const fn mantissa(self, class: u8) -> Option<i16> {
-        let shift = 8 - 2 * class as u32;
-        let mantissa = self.0 >> shift;
-        if mantissa << shift == self.0 && mantissa <= 32_767 {
-            Some(mantissa as i16)
-        } else {
-            None
-        }
     }
 
     /// The point `done / 2^log2_frames` of the way to `target`, on a curve that starts and ends

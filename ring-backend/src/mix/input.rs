@@ -22,20 +22,18 @@ pub struct Input<'a> {
 
 impl<'a> Input<'a> {
     /// Octets of one of the stream's frames; 0 for a voice of no stream.
-    pub(super) fn frame_octets(&self) -> usize {
-        self.voice.spec.map_or(0, |spec| {
-            spec.format.octets().unwrap_or(0) * usize::from(spec.channels)
-        })
+    pub(super) const fn frame_octets(&self) -> usize {
+        self.voice.frame_octets
     }
 
     /// Whether all of the render can be summed from the octets as they lie.
     pub(super) fn is_straight(&mut self, frames: usize) -> bool {
-        let octets = self.frame_octets();
         self.voice.find_levels();
-        octets != 0
-            && self.first.len().is_multiple_of(octets)
-            && self.first.len() + self.second.len() >= frames * octets
-            && self.voice.levels.is_some()
+        let need = frames * self.frame_octets();
+        let whole = self.first.len() >= need
+            || (self.first.len() + self.second.len() >= need
+                && self.first.len().is_multiple_of(self.frame_octets()));
+        whole && self.voice.levels.is_some()
     }
 
     /// The octets from frame `at` to the end of the piece it is in.

@@ -88,13 +88,15 @@ pub const fn accumulator_slot(sample: usize) -> usize {
 pub struct Levels {
     /// With 22 fraction bits.
     pub gains: [i32; MAX_CHANNELS],
-    /// With `14 + 2 * class` fraction bits.
-    pub mantissas: [i16; MAX_CHANNELS],
-    /// The largest mantissa.
+    /// Of the first four, 14 fraction bits and what is above them.
+    pub high: [i16; 4],
+    /// The 8 fraction bits below.
+    pub low: [i16; 4],
+    /// The largest high part.
     pub top: i32,
-    /// The class of the loudest gain.
-    pub class: u8,
-    /// Whether the mantissas are exact.
+    /// Whether any low part is not 0.
+    pub fine: bool,
+    /// Whether the gains repeat within four samples.
     pub narrow: bool,
 }
 
@@ -110,20 +112,19 @@ impl Levels {
         } else if !MAX_CHANNELS.is_multiple_of(channels.len()) {
             return None;
         }
-        let class = channels.iter().max()?.class();
         let mut levels = Self {
-            class,
-            narrow: true,
+            narrow: 4_usize.is_multiple_of(period.len()),
             ..Self::default()
         };
-        let lanes = levels.gains.iter_mut().zip(&mut levels.mantissas);
-        for ((bits, mantissa), &gain) in lanes.zip(period.iter().cycle()) {
+        for (bits, &gain) in levels.gains.iter_mut().zip(period.iter().cycle()) {
             *bits = gain.bits();
-            match gain.mantissa(class) {
-                Some(exact) => *mantissa = exact,
-                None => levels.narrow = false,
-            }
-            levels.top = levels.top.max(i32::from(*mantissa));
+        }
+        let parts = levels.high.iter_mut().zip(&mut levels.low);
+        for ((high, low), &gain) in parts.zip(&levels.gains) {
+            *high = (gain >> 8) as i16;
+            *low = (gain & 0xFF) as i16;
+            levels.top = levels.top.max(gain >> 8);
+            levels.fine |= *low != 0;
         }
         Some(levels)
     }

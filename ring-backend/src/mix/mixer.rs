@@ -104,7 +104,10 @@ impl Mixer {
                 .zip(&*straight)
                 .filter(|(_, straight)| **straight)
             {
-                count = count.min(input.piece(at).len() / input.frame_octets().max(1));
+                let (have, frame) = (input.piece(at).len(), input.frame_octets().max(1));
+                if have < count * frame {
+                    count = have / frame;
+                }
             }
             let sums = if all_straight {
                 None

@@ -1,136 +1,95 @@
-//! 16-bit streams into a 16-bit card: one 16-bit multiply-add per two streams.
+//! 16-bit streams into a 16-bit card: two 16-bit multiply-adds per two streams.
 //!
-//! Streams are summed in pairs, the quietest class of gains first. Between classes the sum is
-//! shifted by the two bits that the next class is coarser; as every shift rounds down and only the
-//! last one decides, the result is that of the exact sum. Where 32 bits could overflow, the sum
-//! is kept in two parts.
+//! A gain has 22 fraction bits: 14 of them, with what is above, in a high part, and 8 in a low
+//! part, which many gains do not have. Both are summed on their own; as adding up the low sum
+//! rounds down and only the last shift decides, the result is that of the exact sum. Where the
+//! gains together could overflow 32 bits, the high sum is kept in two parts.
 
 use super::kernel::Direct;
 use heapless::Vec;
 
 /// Most streams in one plan.
 pub const STREAMS: usize = 64;
-/// Sums of mantissas whose products with any samples stay within 32 bits.
+/// Sums of high parts whose products with any samples stay within 32 bits.
 const LIMIT: i32 = 65_536;
-const PAIRS: usize = STREAMS / 2 + 5;
 
 /// Two streams and their interleaved gains.
 #[derive(Clone, Copy, Debug)]
 pub struct Pair<'a> {
     a: &'a [u8],
     b: &'a [u8],
-    /// Gains of samples 0 to 3 and 4 to 7, after which they repeat.
-    gains: [[i16; 8]; 2],
+    /// Gains of four samples, after which they repeat.
+    high: [i16; 8],
+    low: [i16; 8],
 }
 
-/// Pairs whose products fit 32 bits together.
+/// What to sum: pairs with low parts, then pairs without.
 #[derive(Clone, Copy, Debug)]
-struct Group {
-    /// Shift of the sum before these are added.
-    shift: u32,
-    first: usize,
-    end: usize,
-}
-
-/// What to sum, in which order.
-#[derive(Debug)]
-pub struct Plan<'a> {
-    pairs: Vec<Pair<'a>, PAIRS>,
-    groups: Vec<Group, PAIRS>,
-    /// Shift after the last group.
-    shift: u32,
-    /// Whether the groups together may need more than 32 bits.
+pub struct Plan<'p, 'a> {
+    pairs: &'p [Pair<'a>],
+    fine: usize,
+    /// Whether the high parts together may need more than 32 bits.
     spills: bool,
 }
 
-impl<'a> Plan<'a> {
-    /// An empty plan.
+/// A plan for at most twice `P` streams, in the making.
+pub struct Draft<'a, const P: usize> {
+    pairs: Vec<Pair<'a>, P>,
+    fine: usize,
+    spills: bool,
+}
+
+impl<'a, const P: usize> Draft<'a, P> {
+    /// An empty draft.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             pairs: Vec::new(),
-            groups: Vec::new(),
-            shift: 0,
+            fine: 0,
             spills: false,
         }
     }
 
-    /// Plans a sum; `None` where a stream has 32 bits or gains too far apart for 16.
+    /// Plans a sum; `None` where a stream has 32 bits or gains that do not repeat within four
+    /// samples, or there is no room.
     #[must_use]
-    pub fn lay(&mut self, direct: &[Direct<'a>]) -> Option<()> {
-        let plan = self;
-        if direct.len() > STREAMS {
-            return None;
-        }
-        let mut classes = 0_u8;
+    pub fn lay(&mut self, direct: &[Direct<'a>]) -> Option<Plan<'_, 'a>> {
+        let mut bound = 0_i32;
+        let mut fines = 0;
         for source in direct {
             if source.wide || !source.levels.narrow {
                 return None;
             }
-            classes |= 1 << source.levels.class;
+            bound = bound.saturating_add(source.levels.top);
+            fines += usize::from(source.levels.fine);
         }
-        let mut bound = 0_i32;
-        let mut before = 4;
-        for class in (0..5_u8).rev().filter(|class| classes & (1 << class) != 0) {
-            let mut shift = 2 * (before - u32::from(class));
-            if plan.groups.is_empty() {
-                shift = 0;
-            } else {
-                // Rounding down adds one at most.
-                bound = (bound >> shift) + 1;
-            }
-            before = u32::from(class);
-            let mut group_bound = LIMIT;
-            let mut waiting: Option<&Direct<'a>> = None;
-            let of_class = direct.iter().filter(|source| source.levels.class == class);
-            let mut rest = of_class.peekable();
-            while let Some(source) = rest.next() {
-                let (a, b) = match (waiting.take(), rest.peek().is_some()) {
-                    (Some(a), _) => (a, Some(source)),
-                    (None, true) => {
-                        waiting = Some(source);
-                        continue;
-                    }
-                    (None, false) => (source, None),
-                };
-                let top = a.levels.top + b.map_or(0, |b| b.levels.top);
-                bound = bound.saturating_add(top);
-                group_bound += top;
-                plan.pairs.push(Pair::new(a, b)).ok()?;
-                let end = plan.pairs.len();
-                match plan.groups.last_mut() {
-                    Some(group) if group_bound <= LIMIT => group.end = end,
-                    _ => {
-                        group_bound = top;
-                        let first = end - 1;
-                        plan.groups.push(Group { shift, first, end }).ok()?;
-                        shift = 0;
-                    }
-                }
-            }
+        self.spills = bound > LIMIT;
+        self.fine = fines.div_ceil(2);
+        let fine = direct.iter().filter(|source| source.levels.fine);
+        let mut all = fine.chain(direct.iter().filter(|source| !source.levels.fine));
+        while let Some(a) = all.next() {
+            self.pairs.push(Pair::new(a, all.next())).ok()?;
         }
-        plan.spills = bound > LIMIT;
-        plan.shift = 2 * before;
-        Some(())
+        Some(Plan {
+            pairs: &self.pairs,
+            fine: self.fine,
+            spills: self.spills,
+        })
     }
 }
 
 impl<'a> Pair<'a> {
     fn new(a: &Direct<'a>, b: Option<&Direct<'a>>) -> Self {
-        let one = &a.levels.mantissas;
-        let other = b.map_or(&[0; 8], |b| &b.levels.mantissas);
-        let weave = |at: usize| {
-            let mut gains = [0; 8];
-            let both = one.iter().zip(other).skip(at);
-            for (pair, (&a, &b)) in gains.chunks_exact_mut(2).zip(both) {
-                pair.copy_from_slice(&[a, b]);
-            }
-            gains
+        let weave = |one: &[i16; 4], other: Option<&[i16; 4]>| {
+            let [a, b, c, d] = *one;
+            let [e, f, g, h] = other.copied().unwrap_or([0; 4]);
+            [a, e, b, f, c, g, d, h]
         };
         Self {
             a: a.octets,
             b: b.unwrap_or(a).octets,
-            gains: [weave(0), weave(4)],
+            high: weave(&a.levels.high, b.map(|b| &b.levels.high)),
+            low: weave(&a.levels.low, b.map(|b| &b.levels.low)),
         }
     }
 }
@@ -139,13 +98,15 @@ macro_rules! kernel {
     ($width:ident, $feature:literal) => {
         /// The loops of this width.
         pub mod $width {
-            use super::{Group, Pair, Plan};
+            use super::{Pair, Plan};
             use crate::mix::simd::$width::*;
+
+            type Sums<const N: usize> = [[V; 2]; N];
 
             /// Mixes; returns the octets done, which is all of `out` unless that is shorter than a
             /// vector.
             #[target_feature(enable = $feature)]
-            pub fn mix(plan: &Plan<'_>, out: &mut [u8]) -> usize {
+            pub fn mix(plan: &Plan<'_, '_>, out: &mut [u8]) -> usize {
                 let len = out.len();
                 let mut at = 0;
                 while at + 2 * OCTETS <= len {
@@ -166,12 +127,27 @@ macro_rules! kernel {
 
             #[inline]
             #[target_feature(enable = $feature)]
-            fn block<const N: usize>(plan: &Plan<'_>, out: &mut [u8], at: usize) {
-                let sums = if plan.spills {
-                    spilling::<N>(plan, at)
+            fn block<const N: usize>(plan: &Plan<'_, '_>, out: &mut [u8], at: usize) {
+                let (fine, coarse) = plan.pairs.split_at(plan.fine.min(plan.pairs.len()));
+                let mut sums = [[every32(0); 2]; N];
+                let mut lows = sums;
+                for pair in fine {
+                    add::<N, true>(pair, at, &mut sums, &mut lows);
+                }
+                if plan.spills {
+                    sums = spilling::<N>(plan.pairs, at, &lows);
                 } else {
-                    plain::<N>(plan, at)
-                };
+                    for pair in coarse {
+                        add::<N, false>(pair, at, &mut sums, &mut lows);
+                    }
+                    let half = every32(1 << 13);
+                    for i in 0..N {
+                        for j in 0..2 {
+                            let low = add32(right32(lows[i][j], 8), half);
+                            sums[i][j] = right32(add32(sums[i][j], low), 14);
+                        }
+                    }
+                }
                 let Some((out, _)) = out.get_mut(at..).map(|out| out.as_chunks_mut::<OCTETS>())
                 else {
                     return;
@@ -183,74 +159,44 @@ macro_rules! kernel {
 
             #[inline]
             #[target_feature(enable = $feature)]
-            fn add<const N: usize>(
-                plan: &Plan<'_>,
-                group: &Group,
+            fn add<const N: usize, const FINE: bool>(
+                pair: &Pair<'_>,
                 at: usize,
-                sums: &mut [[V; 2]; N],
+                sums: &mut Sums<N>,
+                lows: &mut Sums<N>,
             ) {
-                let pairs = plan.pairs.get(group.first..group.end).unwrap_or(&[]);
-                for Pair { a, b, gains } in pairs {
-                    let (Some(a), Some(b)) =
-                        (a.get(at..at + N * OCTETS), b.get(at..at + N * OCTETS))
-                    else {
-                        continue;
-                    };
-                    let gains = [every128(&gains[0]), every128(&gains[1])];
-                    let (a, b) = (a.as_chunks::<OCTETS>().0, b.as_chunks::<OCTETS>().0);
-                    for i in 0..N {
-                        if let (Some(a), Some(b)) = (a.get(i), b.get(i)) {
-                            let (a, b) = (load(a), load(b));
-                            sums[i][0] = add32(sums[i][0], madd16(low16(a, b), gains[0]));
-                            sums[i][1] = add32(sums[i][1], madd16(high16(a, b), gains[1]));
+                let octets = at..at + N * OCTETS;
+                let (Some(a), Some(b)) = (pair.a.get(octets.clone()), pair.b.get(octets)) else {
+                    return;
+                };
+                let (a, b) = (a.as_chunks::<OCTETS>().0, b.as_chunks::<OCTETS>().0);
+                let (gains, low_gains) = (every128(&pair.high), every128(&pair.low));
+                for i in 0..N {
+                    if let (Some(a), Some(b)) = (a.get(i), b.get(i)) {
+                        let (a, b) = (load(a), load(b));
+                        let samples = [low16(a, b), high16(a, b)];
+                        for j in 0..2 {
+                            sums[i][j] = add32(sums[i][j], madd16(samples[j], gains));
+                            if FINE {
+                                lows[i][j] = add32(lows[i][j], madd16(samples[j], low_gains));
+                            }
                         }
                     }
                 }
             }
 
-            #[inline]
+            /// The high sum is `high * 2^16 + rest`, where `rest` is what `total`, which wraps, has
+            /// more than `high`. No two products of one pair overflow.
+            #[inline(never)]
             #[target_feature(enable = $feature)]
-            fn plain<const N: usize>(plan: &Plan<'_>, at: usize) -> [[V; 2]; N] {
-                let mut sums = [[every32(0); 2]; N];
-                for group in &plan.groups {
-                    if group.shift != 0 {
-                        sums = shifted(sums, group.shift);
-                    }
-                    add(plan, group, at, &mut sums);
-                }
-                if plan.shift != 0 {
-                    sums = shifted(sums, plan.shift);
-                }
-                let half = every32(1 << 13);
-                for sum in &mut sums {
-                    sum[0] = right32(add32(sum[0], half), 14);
-                    sum[1] = right32(add32(sum[1], half), 14);
-                }
-                sums
-            }
-
-            #[inline]
-            #[target_feature(enable = $feature)]
-            fn shifted<const N: usize>(mut sums: [[V; 2]; N], shift: u32) -> [[V; 2]; N] {
-                for sum in &mut sums {
-                    sum[0] = right32(sum[0], shift);
-                    sum[1] = right32(sum[1], shift);
-                }
-                sums
-            }
-
-            /// The sum is `high * 2^16 + low`, where `low` is what `total`, which wraps, has more
-            /// than `high`; it is not negative.
-            #[target_feature(enable = $feature)]
-            fn spilling<const N: usize>(plan: &Plan<'_>, at: usize) -> [[V; 2]; N] {
+            fn spilling<const N: usize>(pairs: &[Pair<'_>], at: usize, lows: &Sums<N>) -> Sums<N> {
                 let mut highs = [[every32(0); 2]; N];
                 let mut totals = highs;
-                for group in &plan.groups {
-                    if group.shift != 0 {
-                        shift_parts(&mut highs, &mut totals, group.shift);
-                    }
+                // Whole groups of pairs that cannot overflow would save little here: this many
+                // streams at such gains are loud enough to be rare.
+                for pair in pairs {
                     let mut sums = [[every32(0); 2]; N];
-                    add(plan, group, at, &mut sums);
+                    add::<N, false>(pair, at, &mut sums, &mut [[every32(0); 2]; N]);
                     for i in 0..N {
                         for j in 0..2 {
                             highs[i][j] = add32(highs[i][j], right32(sums[i][j], 16));
@@ -258,39 +204,15 @@ macro_rules! kernel {
                         }
                     }
                 }
-                if plan.shift != 0 {
-                    shift_parts(&mut highs, &mut totals, plan.shift);
-                }
                 let half = every32(1 << 13);
                 for i in 0..N {
                     for j in 0..2 {
-                        let low = sub32(totals[i][j], left32(highs[i][j], 16));
-                        let low = right32(add32(low, half), 14);
-                        highs[i][j] = add32(left32(highs[i][j], 2), low);
+                        let rest = sub32(totals[i][j], left32(highs[i][j], 16));
+                        let rest = add32(add32(rest, right32(lows[i][j], 8)), half);
+                        highs[i][j] = add32(left32(highs[i][j], 2), right32(rest, 14));
                     }
                 }
                 highs
-            }
-
-            #[inline]
-            #[target_feature(enable = $feature)]
-            fn shift_parts<const N: usize>(
-                highs: &mut [[V; 2]; N],
-                totals: &mut [[V; 2]; N],
-                shift: u32,
-            ) {
-                let rest = every32((1 << shift) - 1);
-                for i in 0..N {
-                    for j in 0..2 {
-                        // At most 64 groups: the low part is below 2^22, what comes from above
-                        // below 2^24.
-                        let high = highs[i][j];
-                        let low = sub32(totals[i][j], left32(high, 16));
-                        let low = add32(low, left32(and(high, rest), 16));
-                        highs[i][j] = right32(high, shift);
-                        totals[i][j] = add32(left32(highs[i][j], 16), right32(low, shift));
-                    }
-                }
             }
         }
     };

@@ -328,7 +328,7 @@ macro_rules! entries {
 
             /// See [`narrow`].
             #[inline]
-            pub fn narrow(_: $token, plan: &Plan<'_>, out: &mut [u8]) -> usize {
+            pub fn narrow(_: $token, plan: &Plan<'_, '_>, out: &mut [u8]) -> usize {
                 // SAFETY: the token promises the feature.
                 unsafe { narrow::$width::mix(plan, out) }
             }

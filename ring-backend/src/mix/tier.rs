@@ -1,7 +1,7 @@
 //! Sends the work to the inner loops of a tier, and to the plain ones what vectors leave over.
 
 use super::kernel::{Direct, Fir, Sink, Tier};
-use super::narrow::Plan;
+use super::narrow::{Draft, STREAMS};
 use super::resample::Cursor;
 use super::scalar;
 #[cfg(target_arch = "x86_64")]
@@ -45,15 +45,18 @@ impl Tier {
         sink: Sink,
         out: &mut [u8],
     ) {
-        let mut plan = Plan::new();
-        let plain = gathered.is_none() && sink.octets() == 2 && self != Self::Scalar;
-        let planned = plain && plan.lay(direct).is_some();
+        let done = if gathered.is_none() && sink.octets() == 2 {
+            // What is laid out for few streams is smaller.
+            match direct.len() {
+                ..=8 => self.narrow::<4>(direct, out),
+                _ => self.narrow::<{ STREAMS / 2 }>(direct, out),
+            }
+        } else {
+            0
+        };
         let done = match self {
+            _ if done > 0 => done,
             Self::Scalar => 0,
-            #[cfg(target_arch = "x86_64")]
-            Self::Sse2 if planned => call::v128::narrow((), &plan, out),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(token) if planned => call::v256::narrow(token, &plan, out),
             #[cfg(target_arch = "x86_64")]
             Self::Sse2 => call::v128::wide((), direct, gathered, sink, out),
             #[cfg(target_arch = "x86_64")]
@@ -61,6 +64,18 @@ impl Tier {
         };
         if done < out.len() {
             scalar::mix(direct, gathered, sink, done / sink.octets(), out);
+        }
+    }
+
+    /// Sums 16-bit streams, if all are; returns the octets done.
+    fn narrow<const P: usize>(self, direct: &[Direct<'_>], out: &mut [u8]) -> usize {
+        let mut draft = Draft::<P>::new();
+        match (self, draft.lay(direct)) {
+            #[cfg(target_arch = "x86_64")]
+            (Self::Sse2, Some(plan)) => call::v128::narrow((), &plan, out),
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx2(token), Some(plan)) => call::v256::narrow(token, &plan, out),
+            _ => 0,
         }
     }
 

@@ -12,6 +12,8 @@ use crate::world::CardFormat;
 /// The conversion state of one stream; fixed in size, about 7 KB.
 pub struct Voice {
     pub(super) spec: Option<StreamSpec>,
+    /// Octets of one of the stream's frames; 0 for a voice of no stream.
+    pub(super) frame_octets: usize,
     pub(super) matrix: Matrix,
     pub(super) resampler: Resampler,
     pub(super) resamples: bool,
@@ -97,6 +99,7 @@ impl Voice {
     pub const fn new() -> Self {
         Self {
             spec: None,
+            frame_octets: 0,
             matrix: Matrix::EMPTY,
             resampler: Resampler::IDLE,
             resamples: false,
@@ -124,6 +127,7 @@ impl Voice {
     /// then one of no stream.
     pub fn configure(&mut self, spec: StreamSpec, card: CardFormat) -> Result<(), Unsupported> {
         self.spec = None;
+        self.frame_octets = 0;
         self.levels = None;
         if !spec.format.playable() {
             return Err(Unsupported::Format(spec.format));
@@ -150,6 +154,7 @@ impl Voice {
         self.gains.log2_frames = ramp_log2_frames(if folds { spec.rate } else { card.rate });
         self.mend.set_up(spec.channels, spec.rate);
         self.spec = Some(spec);
+        self.frame_octets = spec.format.octets().unwrap_or(0) * usize::from(spec.channels);
         self.reset();
         Ok(())
     }
