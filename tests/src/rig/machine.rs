@@ -78,7 +78,7 @@ fn arguments(kind: Kind) -> Vec<String> {
         let clock = format!("-icount shift=1,sleep=off -rtc clock=vm,base={EPOCH} -seed 1");
         arguments.extend(clock.split_whitespace().map(str::to_string));
     }
-    let xen = "dom0_mem=384M,max:384M dom0_max_vcpus=1 com1=115200,8n1 console=com1 spec-ctrl=no xpti=no pv-l1tf=off \
+    let xen = "dom0_mem=512M,max:512M dom0_max_vcpus=1 com1=115200,8n1 console=com1 spec-ctrl=no xpti=no pv-l1tf=off \
                loglvl=info guest_loglvl=info";
     let initrd = "images/vmlinux console=hvc0 quiet mitigations=off,images/dom0.cpio";
     arguments
