@@ -47,6 +47,18 @@ pub struct EngineCounters {
     pub margin: u64,
 }
 
+/// What the streams need of the pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// Some stream runs, or still rings.
+    pub live: bool,
+    /// The longest sleep that every running stream allows, in frames.
+    pub patience: u64,
+    /// The most frames that every running stream can have mixed at once: more than that no guest
+    /// with a small buffer has written.
+    pub stride: u64,
+}
+
 /// The pace of the mixer.
 #[derive(Debug)]
 pub struct Engine {
@@ -54,6 +66,7 @@ pub struct Engine {
     timeline: Option<Timeline>,
     quantum: u64,
     margin: u64,
+    stride: u64,
     calm_since: Nanos,
     /// The fewest frames found mixed ahead of the card since then.
     slack: u64,
@@ -75,6 +88,7 @@ impl Engine {
             timeline: None,
             quantum: u64::from(format.rate / QUANTUM_MAX_PER_SECOND),
             margin,
+            stride: u64::MAX,
             calm_since: Nanos(0),
             slack: u64::MAX,
             live: false,
@@ -118,14 +132,15 @@ impl Engine {
         self.quantum + self.margin
     }
 
-    /// Frames that are left out after the mixer was late, so that it is not late at once again.
+    /// Frames that are left out before mixing begins or goes on after being late, so that it is
+    /// not late at once again, and so that no stream is mixed further than it was written.
     fn guard(&self) -> u64 {
-        self.margin / 2
+        let stride = self.stride.max(self.quantum);
+        (self.margin / 2).max(self.ahead().saturating_sub(stride))
     }
 
     /// Reads how far the card is, and hushes what it fetched.
     pub fn advance<C: Card>(&mut self, now: Nanos, card: Option<&mut C>) {
-        let guard = self.guard();
         let Some(timeline) = &mut self.timeline else {
             return;
         };
@@ -142,8 +157,8 @@ impl Engine {
         match left {
             None => {
                 self.counters.underruns = self.counters.underruns.saturating_add(1);
-                timeline.skip_to(timeline.fetched() + guard);
                 self.margin = (self.margin * 2).min(margin_max);
+                self.skip_guard();
                 self.watch(now);
             }
             Some(left) if left < self.margin / 4 => {
@@ -170,19 +185,25 @@ impl Engine {
         self.slack = u64::MAX;
     }
 
-    /// Sets the pace: `live` while any stream runs, `patience` the shortest of what the streams
-    /// allow. Starts the card or lets it rest.
-    pub fn pace<C: Card>(
-        &mut self,
-        now: Nanos,
-        mut card: Option<&mut C>,
-        live: bool,
-        patience: u64,
-    ) {
+    /// Leaves the guard out.
+    fn skip_guard(&mut self) {
+        let guard = self.guard();
+        if let Some(timeline) = &mut self.timeline {
+            timeline.skip_to(timeline.fetched() + guard);
+        }
+    }
+
+    /// Sets the pace to what the streams demand. Starts the card or lets it rest.
+    pub fn pace<C: Card>(&mut self, now: Nanos, mut card: Option<&mut C>, demand: Demand) {
         card = card.filter(|card| card.format() == self.format);
-        if live {
+        if demand.live {
             self.wake(now, card.as_deref_mut());
-            self.set_quantum(patience, card.map(|card| card.ring_frames()));
+            self.stride = demand.stride;
+            self.set_quantum(demand.patience, card.map(|card| card.ring_frames()));
+            if !self.live {
+                self.skip_guard();
+                self.watch(now);
+            }
         } else if self.live {
             self.linger_until = now.plus_millis(LINGER_MILLIS);
         } else if now >= self.linger_until
@@ -190,14 +211,11 @@ impl Engine {
         {
             timeline.end(card);
         }
-        self.live = live;
+        self.live = demand.live;
     }
 
+    /// Sees to it that time goes on, by the card if there is one.
     fn wake<C: Card>(&mut self, now: Nanos, card: Option<&mut C>) {
-        if !self.live {
-            self.watch(now);
-        }
-        let guard = self.guard();
         let ready = card.filter(|_| now >= self.retry_at);
         let timeline = self
             .timeline
@@ -211,9 +229,6 @@ impl Engine {
                 self.counters.card_faults = self.counters.card_faults.saturating_add(1);
                 self.retry_at = now.plus_millis(RETRY_MILLIS);
             }
-        }
-        if !self.live {
-            timeline.skip_to(timeline.fetched() + guard);
         }
     }
 

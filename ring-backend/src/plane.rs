@@ -7,7 +7,7 @@
 
 use crate::arena::Arena;
 use crate::control::DataPlane;
-use crate::engine::{Engine, EngineCounters};
+use crate::engine::{Demand, Engine, EngineCounters};
 use crate::hw_params::Rules;
 use crate::link::{DeviceLink, DeviceSlot};
 use crate::mix::{Input, MAX_VOICES, Mixer, Voice};
@@ -170,8 +170,8 @@ impl<W: World> Plane<W> {
         self.engine.advance(now, card.as_deref_mut());
         let requests = self.serve(now, world);
         let preparing = self.prepare().then_some(now);
-        let (live, patience) = self.demand();
-        self.engine.pace(now, card.as_deref_mut(), live, patience);
+        let demand = self.demand();
+        self.engine.pace(now, card.as_deref_mut(), demand);
         self.mix(card);
         let moment = self.moment(now);
         for (seat, voice) in self.seats.iter_mut().zip(&self.voices) {
@@ -289,13 +289,21 @@ impl<W: World> Plane<W> {
         !ready || waiting.next().is_some()
     }
 
-    /// Whether any stream needs the card's time to go on, and how long it may sleep.
-    fn demand(&self) -> (bool, u64) {
-        let streams = || self.seats.iter().flatten().map(Seat::stream);
-        let running = streams().filter(|stream| stream.running());
-        let patience = running.map(|stream| stream.patience(self.card.rate)).min();
-        let live = patience.is_some() || streams().any(|stream| stream.sounds());
-        (live, patience.unwrap_or(u64::MAX))
+    /// What the streams need of the mixer's pace.
+    fn demand(&self) -> Demand {
+        let mut demand = Demand {
+            live: false,
+            patience: u64::MAX,
+            stride: u64::MAX,
+        };
+        for stream in self.seats.iter().flatten().map(Seat::stream) {
+            demand.live |= stream.running() || stream.sounds();
+            if stream.running() {
+                demand.patience = demand.patience.min(stream.patience(self.card.rate));
+                demand.stride = demand.stride.min(stream.stride(self.card.rate));
+            }
+        }
+        demand
     }
 
     /// Mixes what is due, in pieces that fit every stream's buffer.
