@@ -4,6 +4,10 @@
 //! than a period, and keeps the remainder. This is the mirror of that count: an event goes out as
 //! soon as it makes a period over, and otherwise often enough that the guest's idea of the
 //! position is fine, but at most once a millisecond, since each wakes a thread of the guest.
+//!
+//! An event that ends a period says one frame past its end, not how far the card is by then: an
+//! application that filled its buffer at the last one then finds a whole period of room, and not
+//! a frame less, for which Linux would let it sleep through another period.
 
 use crate::world::Nanos;
 
@@ -49,20 +53,26 @@ impl Progress {
         self.told
     }
 
-    /// Whether an event with this position is due.
+    /// The position to tell a guest that was played up to `position`, if that is due.
     #[must_use]
-    pub fn due(&self, position: u64, now: Nanos) -> bool {
+    pub fn due(&self, position: u64, now: Nanos) -> Option<u64> {
         let news = position.saturating_sub(self.told);
         if self.period == 0 || news == 0 {
-            return false;
+            return None;
         }
         if let Some(last) = self.last
             && now.0.saturating_sub(last.0) < SPACING.0
         {
-            return false;
+            return None;
         }
-        let ends_period = self.towards_period.saturating_add(news) > u64::from(self.period);
-        ends_period || news >= u64::from(self.step)
+        let period = u64::from(self.period);
+        let past = self.towards_period.saturating_add(news);
+        if past > period {
+            // As many whole periods as are over, and one frame.
+            let beyond = (past - 1) % period;
+            return Some(position.saturating_sub(beyond));
+        }
+        (news >= u64::from(self.step)).then_some(position)
     }
 
     /// Whether the guest wants events at all and does not know this position.
@@ -97,36 +107,48 @@ mod tests {
         // A step longer than what is missing: only the period's end can make an event due.
         let mut progress = Progress::new(1000, 48_000);
         progress.tell(990, millis(0));
-        assert!(!progress.due(1000, millis(5)));
-        assert!(progress.due(1001, millis(5)));
+        assert_eq!(progress.due(1000, millis(5)), None);
+        assert_eq!(progress.due(1001, millis(5)), Some(1001));
         progress.tell(1001, millis(5));
-        assert!(
-            !progress.due(1002, millis(9)),
-            "one frame counts towards the next"
+        assert_eq!(progress.due(1002, millis(9)), None, "one frame of the next");
+    }
+
+    #[test]
+    fn the_end_of_a_period_is_told_as_such_and_what_is_beyond_with_the_next_event() {
+        let mut progress = Progress::new(1000, 48_000);
+        progress.tell(900, millis(0));
+        assert_eq!(progress.due(1200, millis(5)), Some(1001));
+        progress.tell(1001, millis(5));
+        assert_eq!(progress.due(1440, millis(10)), Some(1440));
+        progress.tell(1440, millis(10));
+        assert_eq!(
+            progress.due(4321, millis(70)),
+            Some(4001),
+            "several at once"
         );
     }
 
     #[test]
     fn events_are_no_closer_than_a_tick() {
         let mut progress = Progress::new(48, 48_000);
-        assert!(progress.due(48, millis(0)));
+        assert_eq!(progress.due(48, millis(0)), Some(48));
         progress.tell(48, millis(0));
-        assert!(!progress.due(200, Nanos(800_000)));
-        assert!(progress.due(200, millis(1)));
+        assert_eq!(progress.due(200, Nanos(800_000)), None);
+        assert_eq!(progress.due(200, millis(1)), Some(193));
     }
 
     #[test]
     fn long_periods_are_told_of_every_five_milliseconds() {
         let mut progress = Progress::new(48_000, 48_000);
         progress.tell(0, millis(0));
-        assert!(!progress.due(239, millis(5)));
-        assert!(progress.due(240, millis(5)));
+        assert_eq!(progress.due(239, millis(5)), None);
+        assert_eq!(progress.due(240, millis(5)), Some(240));
     }
 
     #[test]
     fn a_stream_without_periods_gets_no_events() {
         let progress = Progress::new(0, 48_000);
-        assert!(!progress.due(1_000_000, millis(1000)));
+        assert_eq!(progress.due(1_000_000, millis(1000)), None);
         assert!(!progress.news(1_000_000));
     }
 }

@@ -383,24 +383,3 @@ impl Stream {
         }
     }
 }
-
-impl Pcm {
-    /// The octets of a span as offset and length, if it lies in the buffer and is not empty.
-    fn octets_of(&self, span: &Span) -> Result<(u32, u32), Refusal> {
-        let end = u64::from(span.offset) + u64::from(span.length);
-        if span.length == 0 || end > u64::from(self.shape.buffer_octets()) {
-            return Err(Refusal::Invalid);
-        }
-        Ok((span.offset, span.length))
-    }
-
-    /// The frames of a span, if it is whole frames in the buffer.
-    fn frames_of(&self, span: &Span) -> Result<(u32, u32), Refusal> {
-        let (offset, length) = self.octets_of(span)?;
-        let size = self.shape.frame_octets;
-        if offset % size != 0 || length % size != 0 {
-            return Err(Refusal::Invalid);
-        }
-        Ok((offset / size, length / size))
-    }
-}

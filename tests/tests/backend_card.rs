@@ -25,7 +25,8 @@ fn heard_once(stage: &Stage, sound: &[u8]) -> bool {
 #[test]
 fn waking_late_within_the_margin_is_not_heard() {
     let mut stage = Stage::new();
-    stage.lateness = 900_000;
+    // A card begins with ten milliseconds.
+    stage.lateness = 7_000_000;
     let sound = noise(48_000);
     stage.play(1, Params::stereo(9600, 2400), sound.clone());
     stage.run_to_the_end(3);
@@ -36,7 +37,7 @@ fn waking_late_within_the_margin_is_not_heard() {
 #[test]
 fn waking_later_than_the_margin_makes_a_gap_and_then_a_larger_margin() {
     let mut stage = Stage::new();
-    stage.lateness = 6_000_000;
+    stage.lateness = 19_000_000;
     let sound = noise(96_000);
     stage.play(1, Params::stereo(24_000, 6000), sound.clone());
     stage.run_to_the_end(5);
@@ -44,7 +45,7 @@ fn waking_later_than_the_margin_makes_a_gap_and_then_a_larger_margin() {
     let engine = stage.plane.engine();
     assert!((1..10).contains(&engine.underruns), "{}", engine.underruns);
     assert!(
-        engine.margin > 5 * 48 && engine.margin <= 20 * 48,
+        engine.margin > 10 * 48 && engine.margin <= 20 * 48,
         "{}",
         engine.margin
     );

@@ -53,7 +53,7 @@ fn after_dropped_events_the_next_one_has_the_position_of_now() {
     stage.run_millis(10);
     let position = front.event().unwrap().position / 4;
     let elapsed = (stage.now.0 - begin.0) * 48 / 1_000_000;
-    assert!(elapsed - position < 15 * 48, "{position} of {elapsed}");
+    assert!(elapsed - position < 30 * 48, "{position} of {elapsed}");
 }
 
 /// XSA-391: a backend must not storm a guest either.

@@ -41,7 +41,7 @@ fn the_position_is_the_frames_fetched_times_the_ratio_rounded_down() {
         let (mut front, _) = opened(&mut stage, params);
         stage.status(&mut front, front::trigger(START));
         let mut offset = None;
-        for _ in 0..200 {
+        for _ in 0..1400 {
             stage.run_millis(7);
             stage.poll();
             let Some(position) = told(&mut front) else {
@@ -55,11 +55,11 @@ fn the_position_is_the_frames_fetched_times_the_ratio_rounded_down() {
             let (least, most) = offset.get_or_insert((start, start));
             *least = start.min(*least);
             *most = start.max(*most);
-            // The event may be a tick old.
-            assert!(*most - *least <= 5 * 48 + 7, "{rate}: {least} {most}");
+            // The event may be a tick old, and of the period that ended in that tick.
+            assert!(*most - *least <= 10 * 48 + 7, "{rate}: {least} {most}");
         }
         let (least, _) = offset.unwrap();
-        assert!((0..600).contains(&least), "{rate}: starts at {least}");
+        assert!((0..900).contains(&least), "{rate}: starts at {least}");
     }
 }
 
@@ -100,7 +100,9 @@ fn a_pause_keeps_the_position_and_what_was_written() {
     stage.status(&mut front, front::trigger(RESUME));
     stage.run_millis(100);
     let resumed_at = told(&mut front).unwrap();
-    assert!(resumed_at > paused_at && resumed_at - paused_at < 4 * 4900);
+    // What was mixed ahead before the pause was heard in it.
+    let ahead = stage.plane.engine().ahead_max;
+    assert!(resumed_at > paused_at && resumed_at - paused_at < 4 * (4800 + ahead));
     stage.run_millis(100);
     stage.status(&mut front, front::trigger(STOP));
     stage.run_millis(400);
@@ -174,7 +176,8 @@ fn data_for_a_place_already_mixed_is_left_out_and_counted() {
     let statistics = statistics(&stage);
     let kept = statistics.frames - 4800;
     assert!(kept < 2400, "some came too late");
-    assert!(kept > 2400 - 6 * 48 - 100, "and only those: {kept}");
+    let ahead = stage.plane.engine().ahead_max;
+    assert!(kept > 2400 - ahead - 100, "and only those: {kept}");
     assert_eq!(statistics.xruns, 1);
     stage.run_millis(300);
     let heard = &stage.card.as_ref().unwrap().heard;
@@ -214,9 +217,9 @@ fn a_stream_tells_its_numbers() {
     let running = statistics(&stage);
     assert!(running.playing && running.frames == 9600);
     let first = running.first_sound_ns.unwrap();
-    assert!(first < 2_000_000, "{first} ns to the first frame");
+    assert!(first < 6_000_000, "{first} ns to the first frame");
     let added = running.added_latency_frames.unwrap();
-    assert!((48..=6 * 48).contains(&added), "{added} frames");
+    assert!((48..=16 * 48).contains(&added), "{added} frames");
     stage.status(&mut front, front::close());
     assert_eq!(statistics(&stage).format, None);
     assert_eq!(stage.plane.statistics(DeviceSlot(0), 1), None);

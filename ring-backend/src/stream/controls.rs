@@ -1,4 +1,4 @@
-//! Levels and mutes: requests whose arguments lie in the shared buffer, one per channel.
+//! Parts of the shared buffer, and the levels and mutes that guests lay out in them.
 
 use super::{Desk, Pcm, Stream};
 use crate::mix::Voice;
@@ -67,6 +67,25 @@ impl Stream {
 }
 
 impl Pcm {
+    /// The octets of a span as offset and length, if it lies in the buffer and is not empty.
+    fn octets_of(&self, span: &Span) -> Result<(u32, u32), Refusal> {
+        let end = u64::from(span.offset) + u64::from(span.length);
+        if span.length == 0 || end > u64::from(self.shape.buffer_octets()) {
+            return Err(Refusal::Invalid);
+        }
+        Ok((span.offset, span.length))
+    }
+
+    /// The frames of a span, if it is whole frames in the buffer.
+    pub(super) fn frames_of(&self, span: &Span) -> Result<(u32, u32), Refusal> {
+        let (offset, length) = self.octets_of(span)?;
+        let size = self.shape.frame_octets;
+        if offset % size != 0 || length % size != 0 {
+            return Err(Refusal::Invalid);
+        }
+        Ok((offset / size, length / size))
+    }
+
     /// A span that holds one control of `size` octets per channel.
     fn controls_of(&self, span: &Span, size: u32) -> Result<(usize, usize), Refusal> {
         let (offset, length) = self.octets_of(span)?;

@@ -22,14 +22,22 @@ impl Stream {
     #[must_use]
     pub fn patience(&self, card_rate: u32) -> u64 {
         const PARTS: u32 = 4;
-        let Some(pcm) = &self.pcm else {
-            return u64::MAX;
-        };
-        let frames = match pcm.shape.period_frames {
-            0 => pcm.shape.buffer_frames / PARTS,
-            period => period,
-        };
-        scaled(u64::from(frames / PARTS), card_rate, pcm.shape.rate)
+        self.pcm.as_ref().map_or(u64::MAX, |pcm| {
+            scaled(u64::from(pcm.period() / PARTS), card_rate, pcm.shape.rate)
+        })
+    }
+
+    /// Frames of the card that may be mixed at once though no time passed: a guest that filled
+    /// its buffer has them, and is told so with a period's time left to write more.
+    #[must_use]
+    pub fn stride(&self, card_rate: u32) -> u64 {
+        match (&self.pcm, self.direction) {
+            (Some(pcm), Direction::Playback) => {
+                let spare = pcm.shape.buffer_frames.saturating_sub(pcm.period());
+                scaled(u64::from(spare), card_rate, pcm.shape.rate)
+            }
+            _ => u64::MAX,
+        }
     }
 
     /// Frames of the card that can be rendered at once from the buffer.
@@ -109,9 +117,9 @@ impl Stream {
         self.advance(voice, moment);
         if let Some(pcm) = &self.pcm
             && pcm.flow == Flow::Running
-            && pcm.progress.due(pcm.position(), moment.now)
+            && let Some(position) = pcm.progress.due(pcm.position(), moment.now)
         {
-            self.tell(pcm.position(), world, events, moment.now);
+            self.tell(position, world, events, moment.now);
         }
     }
 
@@ -140,18 +148,22 @@ impl Pcm {
         self.base.saturating_add(self.played)
     }
 
+    /// Frames of a period, or what stands for one where the guest wants no events.
+    const fn period(&self) -> u32 {
+        match self.shape.period_frames {
+            0 => self.shape.buffer_frames / 4,
+            period => period,
+        }
+    }
+
     /// How many frames of the card the told position stays behind what is mixed.
     ///
     /// Honest is everything between the buffer and the card's read position. But what is mixed
     /// and not told is room that the guest has and does not know of, so of a small buffer it is
     /// told early enough to have a period's time to write the next period.
     fn lag(&self, voice: &Voice, moment: &Moment) -> u64 {
-        let period = match self.shape.period_frames {
-            0 => self.shape.buffer_frames / 4,
-            period => period,
-        };
         let spare = u64::from(self.shape.buffer_frames)
-            .saturating_sub(u64::from(period).saturating_mul(PERIODS_KEPT));
+            .saturating_sub(u64::from(self.period()).saturating_mul(PERIODS_KEPT));
         let spare = scaled(spare, moment.card.rate, self.shape.rate);
         let honest = moment
             .ahead
