@@ -1,0 +1,148 @@
+//! The work that is timed.
+
+use crate::{limit, peers};
+use ring_backend::format::SampleFormat;
+use ring_backend::mix::{Input, Mixer, Quality, StreamSpec, Tier, Voice};
+use ring_backend::world::{CardFormat, CardSample};
+
+/// One row of the table.
+pub struct Job {
+    /// Its name in the report.
+    pub name: &'static str,
+    streams: usize,
+    frames: usize,
+    format: SampleFormat,
+    sample: CardSample,
+    rate: u32,
+    quality: Quality,
+    drift: Option<i32>,
+}
+
+/// An engine at work: one call is one block.
+pub type Run = Box<dyn FnMut()>;
+
+const WIDE: CardSample = CardSample::S32 { bits: 32 };
+
+/// All rows.
+pub fn jobs() -> Vec<Job> {
+    let mix = |name, streams, frames, format, sample| Job {
+        name,
+        streams,
+        frames,
+        format,
+        sample,
+        rate: 48_000,
+        quality: Quality::Best,
+        drift: None,
+    };
+    let resample = |name, format, quality, drift| Job {
+        quality,
+        drift,
+        rate: 44_100,
+        ..mix(name, 1, 480, format, WIDE)
+    };
+    let (s16, s32) = (SampleFormat::S16Le, SampleFormat::S32Le);
+    vec![
+        mix("mix_s16_10ms_1", 1, 480, s16, CardSample::S16),
+        mix("mix_s16_10ms_8", 8, 480, s16, CardSample::S16),
+        mix("mix_s16_10ms_64", 64, 480, s16, CardSample::S16),
+        mix("mix_s16_1ms_8", 8, 48, s16, CardSample::S16),
+        mix("mix_s16_1ms_64", 64, 48, s16, CardSample::S16),
+        mix("mix_s32_10ms_8", 8, 480, s32, WIDE),
+        mix("mix_s32_1ms_8", 8, 48, s32, WIDE),
+        resample("resample_441_480_best", s32, Quality::Best, None),
+        resample("resample_441_480_best_s16", s16, Quality::Best, None),
+        resample("resample_441_480_cheap", s32, Quality::Light, None),
+        resample("resample_async", s32, Quality::Best, Some(429_497)),
+    ]
+}
+
+impl Job {
+    /// Frames times streams of one call.
+    pub fn units(&self) -> f64 {
+        (self.frames * self.streams) as f64
+    }
+
+    fn octets(&self) -> usize {
+        self.format.octets().unwrap_or(0) * 2
+    }
+
+    /// Noise for every stream.
+    fn rings(&self) -> Vec<Vec<u8>> {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) as u8
+        };
+        let octets = (self.frames + 8) * self.octets();
+        let ring = |_| (0..octets).map(|_| next()).collect();
+        (0..self.streams).map(ring).collect()
+    }
+
+    /// Volumes from -6 to -18 dB, all different.
+    fn volume(stream: usize) -> i32 {
+        -6_000 - (stream as i32 * 977) % 12_000
+    }
+
+    /// The mixer of this crate.
+    pub fn ours(&self, tier: Tier) -> Run {
+        let card = CardFormat {
+            rate: 48_000,
+            channels: 2,
+            sample: self.sample,
+        };
+        let spec = StreamSpec {
+            format: self.format,
+            rate: self.rate,
+            channels: 2,
+        };
+        let mut mixer = Mixer::with_tier(card, tier);
+        let mut voices: Vec<Voice> = (0..self.streams)
+            .map(|stream| {
+                let mut voice = Voice::new();
+                voice.set_quality(self.quality);
+                voice.set_drift(self.drift);
+                voice.configure(spec, card).expect("plain PCM");
+                for channel in 0..2 {
+                    voice.set_gain(channel, Self::volume(stream));
+                }
+                while !mixer.prepare(&voice) {}
+                voice
+            })
+            .collect();
+        let rings = self.rings();
+        let (frames, octets) = (self.frames, self.octets());
+        let mut out = vec![0; frames * card.frame_octets()];
+        Box::new(move || {
+            let mut inputs = heapless::Vec::<Input<'_>, 64>::new();
+            for (voice, ring) in voices.iter_mut().zip(&rings) {
+                let need = voice.source_frames_for(frames) * octets;
+                let _ = inputs.push(Input {
+                    voice,
+                    first: &ring[..need],
+                    second: &[],
+                });
+            }
+            mixer.render(&mut inputs, frames, &mut out);
+            std::hint::black_box(&out);
+        })
+    }
+
+    /// The least that reading, multiplying, adding and packing cost, where such a loop exists.
+    pub fn limit(&self, tier: Tier) -> Option<Run> {
+        let sums = self.rate == 48_000 && self.format == SampleFormat::S16Le && self.streams > 1;
+        (sums && matches!(tier, Tier::Avx2(_)))
+            .then(|| limit::mix(self.rings(), self.frames * 4))
+            .flatten()
+    }
+
+    /// Other engines at the same work.
+    pub fn peers(&self) -> Vec<(String, Run)> {
+        if self.rate == 48_000 {
+            return Vec::new();
+        }
+        peers::resamplers(self.frames)
+    }
+}

@@ -1,0 +1,185 @@
+//! Other engines, as their shared libraries; none is needed.
+
+use crate::job::Run;
+use std::ffi::{CStr, c_char, c_double, c_int, c_long, c_uint, c_void};
+use std::ptr;
+
+unsafe extern "C" {
+    fn dlopen(name: *const c_char, flags: c_int) -> *mut c_void;
+    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
+}
+
+const SPEEX: &CStr = c"libspeexdsp.so.1";
+const SAMPLERATE: &CStr = c"libsamplerate.so.0";
+const SOXR: &CStr = c"libsoxr.so.0";
+
+fn library(name: &CStr) -> Option<*mut c_void> {
+    const NOW: c_int = 2;
+    // SAFETY: a string with its end; loading these libraries runs no code of note.
+    let library = unsafe { dlopen(name.as_ptr(), NOW) };
+    (!library.is_null()).then_some(library)
+}
+
+fn symbol(library: *mut c_void, name: &CStr) -> Option<*mut c_void> {
+    // SAFETY: a library that is open and a string with its end.
+    let symbol = unsafe { dlsym(library, name.as_ptr()) };
+    (!symbol.is_null()).then_some(symbol)
+}
+
+/// The libraries that are not there.
+pub fn absent() -> Vec<&'static str> {
+    [SPEEX, SAMPLERATE, SOXR]
+        .into_iter()
+        .filter(|name| library(name).is_none())
+        .filter_map(|name| name.to_str().ok())
+        .collect()
+}
+
+/// Stereo float from 44.1 to 48 kHz, `frames` frames out per call.
+pub fn resamplers(frames: usize) -> Vec<(String, Run)> {
+    let mut engines = Vec::new();
+    let input: Vec<f32> = (0..frames * 2)
+        .map(|n| ((n * 37) % 200) as f32 / 300.0)
+        .collect();
+    for quality in [3, 10] {
+        let run = speex(frames, &input, quality);
+        engines.extend(run.map(|run| (format!("speex_float_q{quality}"), run)));
+    }
+    for (name, converter) in [("medium", 1), ("best", 0)] {
+        let run = samplerate(frames, &input, converter);
+        engines.extend(run.map(|run| (format!("samplerate_{name}"), run)));
+    }
+    engines.extend(soxr(frames, &input).map(|run| ("soxr_hq".to_owned(), run)));
+    engines
+}
+
+fn speex(frames: usize, input: &[f32], quality: c_int) -> Option<Run> {
+    type Init = unsafe extern "C" fn(u32, u32, u32, c_int, *mut c_int) -> *mut c_void;
+    type Process =
+        unsafe extern "C" fn(*mut c_void, *const f32, *mut u32, *mut f32, *mut u32) -> c_int;
+    let library = library(SPEEX)?;
+    // SAFETY: these are the types that speex_resampler.h declares.
+    let (init, process) = unsafe {
+        (
+            std::mem::transmute::<*mut c_void, Init>(symbol(library, c"speex_resampler_init")?),
+            std::mem::transmute::<*mut c_void, Process>(symbol(
+                library,
+                c"speex_resampler_process_interleaved_float",
+            )?),
+        )
+    };
+    // SAFETY: two channels; no error code is wanted.
+    let state = unsafe { init(2, 44_100, 48_000, quality, ptr::null_mut()) };
+    let (input, mut out) = (input.to_vec(), vec![0.0; frames * 2]);
+    (!state.is_null()).then(|| {
+        Box::new(move || {
+            let (mut taken, mut given) = (frames as u32, frames as u32);
+            // SAFETY: both buffers hold `frames` frames of two channels.
+            unsafe {
+                process(
+                    state,
+                    input.as_ptr(),
+                    &mut taken,
+                    out.as_mut_ptr(),
+                    &mut given,
+                )
+            };
+        }) as Run
+    })
+}
+
+fn samplerate(frames: usize, input: &[f32], converter: c_int) -> Option<Run> {
+    /// `SRC_DATA` of samplerate.h.
+    #[repr(C)]
+    struct Data {
+        input: *const f32,
+        output: *mut f32,
+        input_frames: c_long,
+        output_frames: c_long,
+        used: c_long,
+        made: c_long,
+        end: c_int,
+        ratio: c_double,
+    }
+    type New = unsafe extern "C" fn(c_int, c_int, *mut c_int) -> *mut c_void;
+    type Process = unsafe extern "C" fn(*mut c_void, *mut Data) -> c_int;
+    let library = library(SAMPLERATE)?;
+    // SAFETY: these are the types that samplerate.h declares.
+    let (new, process) = unsafe {
+        (
+            std::mem::transmute::<*mut c_void, New>(symbol(library, c"src_new")?),
+            std::mem::transmute::<*mut c_void, Process>(symbol(library, c"src_process")?),
+        )
+    };
+    let mut error = 0;
+    // SAFETY: two channels and a place for the error.
+    let state = unsafe { new(converter, 2, &mut error) };
+    let (input, mut out) = (input.to_vec(), vec![0.0; frames * 2]);
+    (!state.is_null()).then(|| {
+        Box::new(move || {
+            let mut data = Data {
+                input: input.as_ptr(),
+                output: out.as_mut_ptr(),
+                input_frames: frames as c_long,
+                output_frames: frames as c_long,
+                used: 0,
+                made: 0,
+                end: 0,
+                ratio: 48_000.0 / 44_100.0,
+            };
+            // SAFETY: both buffers hold `frames` frames of two channels.
+            unsafe { process(state, &mut data) };
+        }) as Run
+    })
+}
+
+fn soxr(frames: usize, input: &[f32]) -> Option<Run> {
+    type Create = unsafe extern "C" fn(
+        c_double,
+        c_double,
+        c_uint,
+        *mut *const c_char,
+        *const c_void,
+        *const c_void,
+        *const c_void,
+    ) -> *mut c_void;
+    type Process = unsafe extern "C" fn(
+        *mut c_void,
+        *const f32,
+        usize,
+        *mut usize,
+        *mut f32,
+        usize,
+        *mut usize,
+    ) -> *const c_char;
+    let library = library(SOXR)?;
+    // SAFETY: these are the types that soxr.h declares; its defaults are interleaved float, HQ.
+    let (create, process) = unsafe {
+        (
+            std::mem::transmute::<*mut c_void, Create>(symbol(library, c"soxr_create")?),
+            std::mem::transmute::<*mut c_void, Process>(symbol(library, c"soxr_process")?),
+        )
+    };
+    let none = ptr::null();
+    // SAFETY: two channels, and the defaults for the rest.
+    let state = unsafe { create(44_100.0, 48_000.0, 2, ptr::null_mut(), none, none, none) };
+    let (input, mut out) = (input.to_vec(), vec![0.0; frames * 2]);
+    let new_frames = frames * 147 / 160;
+    (!state.is_null()).then(|| {
+        Box::new(move || {
+            let (mut taken, mut given) = (0, 0);
+            // SAFETY: the buffers hold at least as many frames of two channels as are named.
+            unsafe {
+                process(
+                    state,
+                    input.as_ptr(),
+                    new_frames,
+                    &mut taken,
+                    out.as_mut_ptr(),
+                    frames,
+                    &mut given,
+                )
+            };
+        }) as Run
+    })
+}
