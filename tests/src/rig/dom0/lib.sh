@@ -53,7 +53,7 @@ guest() {
   local name=$1 dir=/run/guest.$1 cfg=${3:-$default_vsnd} card=60
   case $cfg in *vsnd*) ;; none) card=0; cfg= ;; *) card=0 ;; esac
   rm -rf $dir; mkdir -p $dir/files
-  cp -a /host/guest/. $dir/files/ 2>/dev/null
+  cp -a /run/guest/. $dir/files/
   printf '%s\n' "$2" >$dir/files/commands
   ( cat /boot/guest.cpio; cd $dir/files; find . | cpio -o -H newc 2>/dev/null ) >$dir/ramdisk
   { cat /etc/xen/guest.cfg; printf 'name="%s"\nramdisk="%s"\nextra="%s card=%d"\n%s\n' $name $dir/ramdisk "$GUEST_EXTRA" $card "$cfg"; } >$dir/cfg
