@@ -152,6 +152,9 @@ impl<P> Backend<P> {
     {
         for _ in 0..MESSAGES_PER_POLL {
             self.orders.advance(now, &mut self.client);
+            if self.orders.take_refresh() {
+                self.status.refresh();
+            }
             self.control
                 .advance(now, &mut self.client, &mut self.plane, world);
             self.status
@@ -160,7 +163,7 @@ impl<P> Backend<P> {
                 None => return Ok(false),
                 Some(Incoming::Event { path, token }) => {
                     // An event of a watch that start-up set is nobody's here.
-                    let _ = self.orders.event(token) || self.control.event(path, token);
+                    let _ = self.orders.event(path, token) || self.control.event(path, token);
                 }
                 Some(Incoming::Reply(reply)) => {
                     // A reply to nobody: start-up gave up on the request.

@@ -2,12 +2,17 @@
 //!
 //! Source: `docs/misc/xenstore-paths.pandoc` of Xen. An order is acknowledged by emptying the node;
 //! the toolstack then waits for the domain to end.
+//!
+//! Writing anything to `control/refresh` makes the domain publish its numbers: while nothing
+//! changes it publishes none.
 
 use crate::world::Nanos;
 use crate::xenstore::{Client, Reply, StoreError, Ticket};
 
-/// The watched node, relative to this domain's directory.
+/// The watched directory and its nodes, relative to this domain's directory.
+const CONTROL: &str = "control";
 const SHUTDOWN: &str = "control/shutdown";
+const REFRESH: &str = "control/refresh";
 const TOKEN: &str = "s";
 /// How long to wait after xenstore refused the watch.
 const RETRY_MILLIS: u64 = 1_000;
@@ -41,6 +46,7 @@ pub struct Orders {
     order: Option<Shutdown>,
     told: Option<Shutdown>,
     refused: bool,
+    refresh: bool,
 }
 
 impl Default for Orders {
@@ -61,6 +67,7 @@ impl Orders {
             order: None,
             told: None,
             refused: false,
+            refresh: false,
         }
     }
 
@@ -75,10 +82,17 @@ impl Orders {
         core::mem::replace(&mut self.refused, false)
     }
 
+    /// Whether the numbers were asked for since the last call.
+    pub const fn take_refresh(&mut self) -> bool {
+        core::mem::replace(&mut self.refresh, false)
+    }
+
     /// Takes a watch event; false if it is not ours.
-    pub fn event(&mut self, token: &str) -> bool {
+    pub fn event(&mut self, path: &str, token: &str) -> bool {
         let ours = token == TOKEN;
-        self.changed |= ours;
+        let refresh = path == REFRESH;
+        self.refresh |= ours && refresh;
+        self.changed |= ours && !refresh;
         ours
     }
 
@@ -127,7 +141,7 @@ impl Orders {
             return;
         };
         let sent = match step {
-            Step::Watch => client.watch(SHUTDOWN, TOKEN),
+            Step::Watch => client.watch(CONTROL, TOKEN),
             Step::OfferPowerOff => client.write("control/feature-poweroff", b"1"),
             Step::OfferReboot => client.write("control/feature-reboot", b"1"),
             Step::Read => client.read(SHUTDOWN),

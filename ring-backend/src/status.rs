@@ -121,6 +121,11 @@ impl Status {
         self.counters = Some(counters);
     }
 
+    /// Publishes what changed, though nothing else calls for it.
+    pub const fn refresh(&mut self) {
+        self.dirty = true;
+    }
+
     /// Says whether sound is moving, so that numbers change.
     pub fn set_active(&mut self, active: bool) {
         // One more pass after the last sound, for the final numbers.

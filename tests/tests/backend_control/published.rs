@@ -204,3 +204,27 @@ fn the_toolstacks_order_to_end_is_acknowledged_and_told() {
         assert!(rests, "{word}");
     }
 }
+
+#[test]
+fn an_idle_domain_publishes_its_counters_when_asked_and_then_rests() {
+    let mut site = Site::new(4, 8);
+    site.run(2_000);
+    let counters = |wakeups| LoopCounters {
+        now: Nanos(wakeups),
+        wakeups,
+        busy_ns: 5,
+    };
+    site.backend.count_loop(counters(77));
+    site.run(2_000);
+    let before = site.data("loop");
+    assert!(!before.is_some_and(|line| line.contains("wakeups=77")));
+    let node = site.toolstack.home("control/refresh");
+    site.store.write(DOM0, &node, "1").expect("dom0");
+    site.run(2_000);
+    let after = site.data("loop").expect("counters");
+    assert!(after.contains("wakeups=77"), "{after}");
+    let rests = site
+        .poll()
+        .is_none_or(|due| due > Nanos(site.now.0 + 3_600_000_000_000));
+    assert!(rests, "it goes on publishing");
+}
