@@ -3,5 +3,6 @@
 pub mod fake;
 pub mod hda_sim;
 pub mod judge;
+pub mod report;
 pub mod rig;
 pub mod signal;

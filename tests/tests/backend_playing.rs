@@ -46,7 +46,7 @@ fn only(heard: &[i16], wanted: &[i16]) -> usize {
 
 fn unhurt(player: &Player) {
     assert_eq!(player.linux.mishaps, Mishaps::default());
-    assert_eq!(player.errors, []);
+    assert!(player.errors.is_empty(), "{:?}", player.errors);
     assert_eq!(player.drain_timeouts, 0);
 }
 

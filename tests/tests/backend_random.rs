@@ -147,7 +147,7 @@ fn trial(seed: u64, acts: u64) {
     }
     stage.run_to_the_end(20);
     let player = &stage.players[0];
-    assert_eq!(player.errors, []);
+    assert!(player.errors.is_empty(), "{:?}", player.errors);
     assert_eq!(player.linux.mishaps, Mishaps::default());
     assert_eq!(player.linux.xruns + player.drain_timeouts, 0);
     assert!(

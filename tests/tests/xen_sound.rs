@@ -41,7 +41,14 @@ fn run(script: &str, files: &[&Path]) -> (Outcome, Recording) {
 fn millis(outcome: &Outcome, what: &str) -> u64 {
     outcome
         .said()
-        .find_map(|line| line.split_once(what)?.1.trim().strip_suffix(" ms")?.parse().ok())
+        .find_map(|line| {
+            line.split_once(what)?
+                .1
+                .trim()
+                .strip_suffix(" ms")?
+                .parse()
+                .ok()
+        })
         .unwrap_or_else(|| panic!("no '{what}' in\n{outcome}"))
 }
 
@@ -91,7 +98,11 @@ fn two_guests_are_both_heard_without_gap_or_click() {
             .unwrap_or_else(|| panic!("a tone is missing in channel {channel}\n{outcome}"));
         println!("channel {channel}: {heard:?}");
         assert!(heard.seconds() >= 20.0, "only {} s", heard.seconds());
-        assert!(heard.crest < 8.0, "a click at frame {}: {heard:?}", heard.worst_at);
+        assert!(
+            heard.crest < 8.0,
+            "a click at frame {}: {heard:?}",
+            heard.worst_at
+        );
         for (verdict, expected) in heard.tones.iter().zip([low, high]) {
             let level = 20.0 * expected.amplitude.log10();
             assert_eq!(verdict.pieces, 1, "{heard:?}");
@@ -119,7 +130,11 @@ fn aplay_drains_and_starts_again_twenty_times() {
 /// Noise in one channel, silence in the other.
 fn one_sided(seed: u64, frames: usize, channel: usize) -> Vec<i16> {
     let mut samples = signal::noise(seed, frames);
-    samples.iter_mut().skip(1 - channel).step_by(2).for_each(|sample| *sample = 0);
+    samples
+        .iter_mut()
+        .skip(1 - channel)
+        .step_by(2)
+        .for_each(|sample| *sample = 0);
     samples
 }
 
@@ -140,7 +155,10 @@ fn a_guest_destroyed_in_mid_play_does_not_touch_the_other() {
     let Match::Differs { agree, .. } = found else {
         panic!("victim: {found}\n{outcome}");
     };
-    assert!(agree > RATE as usize, "the victim was heard for {agree} frames only");
+    assert!(
+        agree > RATE as usize,
+        "the victim was heard for {agree} frames only"
+    );
     let took = millis(&outcome, "destroyed in");
     assert!(took < 2_000, "xl destroy took {took} ms\n{outcome}");
     println!("victim heard for {agree} frames, xl destroy took {took} ms, keeper exact");
@@ -157,7 +175,10 @@ fn a_bad_configuration_gets_a_clear_error_and_harms_nobody() {
         .said()
         .find_map(|line| line.split_once("ERROR: "))
         .map_or("", |(_, error)| error);
-    assert!(error.contains("sample-formats"), "the error says '{error}'\n{outcome}");
+    assert!(
+        error.contains("sample-formats"),
+        "the error says '{error}'\n{outcome}"
+    );
     println!("told: {error}");
 }
 
@@ -168,7 +189,10 @@ fn without_a_card_guests_still_play_in_time() {
     let (outcome, recording) = run(include_str!("../scripts/no_card.sh"), &[&file]);
     assert!(recording.sounding(0).is_empty(), "something was heard");
     let state = outcome.said().find_map(|line| line.split_once("STATE: "));
-    assert!(state.is_some_and(|(_, state)| state.contains("no card")), "{outcome}");
+    assert!(
+        state.is_some_and(|(_, state)| state.contains("no card")),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -183,5 +207,8 @@ fn shutting_the_audio_domain_down_leaves_the_card_quiet() {
     let took = millis(&outcome, "shut down in");
     assert!(took < 5_000, "{outcome}");
     let qemu = std::fs::read_to_string(outcome.dir.join("qemu.log")).unwrap_or_default();
-    assert!(!qemu.contains("vtd_iommu_translate"), "DMA after the end: {qemu}");
+    assert!(
+        !qemu.contains("vtd_iommu_translate"),
+        "DMA after the end: {qemu}"
+    );
 }

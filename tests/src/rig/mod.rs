@@ -29,7 +29,7 @@ mod tree;
 
 pub use console::heed_interrupts;
 pub use outcome::{Line, Outcome};
-pub use run::Run;
+pub use run::{Run, image};
 pub use shell::shell;
 
 /// Fetches, builds and saves everything `run` needs, and boots nothing else.

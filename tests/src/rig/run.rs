@@ -206,18 +206,7 @@ impl Run {
         if self.kernel.is_some() || !self.needs_kernel {
             return Ok(self.kernel.clone());
         }
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command
-            .args(["kernel", "-q"])
-            .current_dir(place::checkout())
-            .stdin(Stdio::null());
-        let output = command.output().context("starting cargo")?;
-        let told = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "cargo kernel failed:\n{told}");
-        Ok(Some(place::checkout().join(
-            "target/kernel/x86_64-unknown-linux-gnu/kernel/audiodom",
-        )))
+        image().map(Some)
     }
 
     fn outcome(
@@ -268,6 +257,23 @@ impl Run {
             _run: run,
         })
     }
+}
+
+/// Builds the audio domain's image; the ELF file's path.
+///
+/// # Errors
+/// It does not build.
+pub fn image() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["kernel", "-q"])
+        .current_dir(place::checkout())
+        .stdin(Stdio::null());
+    let output = command.output().context("starting cargo")?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo kernel failed:\n{told}");
+    Ok(place::checkout().join("target/kernel/x86_64-unknown-linux-gnu/kernel/audiodom"))
 }
 
 /// The project's own configuration of the audio domain, with the image where dom0 has it.
