@@ -91,7 +91,8 @@ struct Pcm {
     /// Frames played since START.
     played: u64,
     progress: Progress,
-    started: Nanos,
+    /// When the guest first wrote, or started, since OPEN or the last STOP.
+    begun: Option<Nanos>,
 }
 
 /// Counters of a stream since its device connected.
@@ -111,7 +112,7 @@ pub struct Counters {
     pub events_dropped: u64,
     /// Times the stream was closed for making too many mistakes.
     pub shut: u32,
-    /// From the last START to the card reaching its first frame.
+    /// From the guest's first WRITE of the last run to the card reaching its first frame.
     pub first_sound: Option<Nanos>,
 }
 
@@ -248,7 +249,7 @@ impl Stream {
             rendered: 0,
             played: 0,
             progress: Progress::new(shape.period_frames, shape.rate),
-            started: desk.moment.now,
+            begun: None,
         });
         Ok(())
     }
@@ -276,6 +277,7 @@ impl Stream {
                 None => Err(Refusal::Invalid),
             }
         })?;
+        pcm.begun.get_or_insert(desk.moment.now);
         if let Flow::Paused { rewritten } = &mut pcm.flow {
             *rewritten = (*rewritten).max(first + frames);
         }
@@ -351,7 +353,7 @@ impl Stream {
         if let Some(pcm) = &mut self.pcm {
             voice.reset();
             self.tail = 0;
-            pcm.started = now;
+            pcm.begun.get_or_insert(now);
             pcm.flow = Flow::Running;
             self.counters.first_sound = None;
         }
@@ -369,6 +371,7 @@ impl Stream {
         pcm.base = aligned;
         pcm.played = 0;
         pcm.rendered = 0;
+        pcm.begun = None;
         pcm.flow = Flow::Stopped;
         let (_, ring) = desk.arena.get_mut(&pcm.run);
         match keep {

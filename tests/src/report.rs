@@ -18,6 +18,38 @@ struct Figure {
 #[derive(Clone, Debug)]
 pub struct Figures {
     all: Vec<Figure>,
+    guests: BTreeMap<&'static str, Stream>,
+}
+
+/// What the backend said of one guest's stream.
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    first_sound_ms: f64,
+    added_latency_ms: f64,
+    xruns: f64,
+}
+
+impl Stream {
+    /// Name, value and how it was obtained.
+    fn figures(&self) -> [(&'static str, f64, &'static str); 3] {
+        [
+            (
+                "first_sound_ms",
+                self.first_sound_ms,
+                "audio domain's clock, the guest's first WRITE to its first frame at the card's DMA; aplay fills its buffer before it starts",
+            ),
+            (
+                "added_latency_ms",
+                self.added_latency_ms,
+                "how far ahead of the card's DMA position the stream is mixed, its filter included",
+            ),
+            (
+                "xruns",
+                self.xruns,
+                "gaps between the guest's data, as the backend counted",
+            ),
+        ]
+    }
 }
 
 /// `key=value` words of a line.
@@ -66,7 +98,7 @@ impl Figures {
         let ready = line(said, "READY ")?;
         let (idle, _) = rates(said, "LOOP idle-from ", "LOOP idle-to ")?;
         let (playing, busy) = rates(said, "LOOP playing-from ", "LOOP playing-to ")?;
-        let mut all = vec![
+        let all = vec![
             Figure {
                 name: "image_bytes",
                 value: image_octets as f64,
@@ -104,59 +136,50 @@ impl Figures {
                 how: "guest clock not spent in SCHEDOP_poll, of an emulated CPU of 500 MIPS",
             },
         ];
-        for (guest, names) in [
-            (
-                "low",
-                ["low_first_sound_ms", "low_added_latency_ms", "low_xruns"],
-            ),
-            (
-                "high",
-                ["high_first_sound_ms", "high_added_latency_ms", "high_xruns"],
-            ),
-        ] {
+        let mut guests = BTreeMap::new();
+        for guest in ["low", "high"] {
             let stream = line(said, &format!("STREAM {guest} "))?;
             let later = line(said, &format!("LATER {guest} "))?;
-            all.push(Figure {
-                name: names[0],
-                value: number(&stream, "first_sound_us")? / 1e3,
-                limit: None,
-                how: "guest clock of the audio domain, START to the card reaching its first frame",
-            });
-            all.push(Figure {
-                name: names[1],
-                value: number(&later, "latency_us")? / 1e3,
-                limit: None,
-                how: "how far ahead of the card's DMA position the stream is mixed, filter included",
-            });
-            all.push(Figure {
-                name: names[2],
-                value: number(&later, "xruns")?,
-                limit: Some(0.0),
-                how: "gaps between data of the guest, as the backend counted",
-            });
+            guests.insert(
+                guest,
+                Stream {
+                    first_sound_ms: number(&stream, "first_sound_us")? / 1e3,
+                    added_latency_ms: number(&later, "latency_us")? / 1e3,
+                    xruns: number(&later, "xruns")?,
+                },
+            );
         }
-        Ok(Self { all })
+        Ok(Self { all, guests })
     }
 
     /// Figures that are over their limit.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let over = |figure: &&Figure| figure.limit.is_some_and(|limit| figure.value > limit);
-        self.all
-            .iter()
-            .filter(over)
-            .map(|figure| format!("{} is {}", figure.name, figure.value))
-            .collect()
+        let figures = self.all.iter().filter(over);
+        let figures = figures.map(|figure| format!("{} is {}", figure.name, figure.value));
+        let gaps = self.guests.iter().filter(|(_, stream)| stream.xruns > 0.0);
+        let gaps = gaps.map(|(name, stream)| format!("{name} had {} xruns", stream.xruns));
+        figures.chain(gaps).collect()
     }
 
-    /// As an object: name → value and how it was obtained.
+    /// As an object: name → value and how it was obtained; a guest's values by its name.
     #[must_use]
     pub fn json(&self) -> Value {
-        let pairs = self.all.iter().map(|figure| {
+        let mut object = serde_json::Map::new();
+        for figure in &self.all {
             let value = json!({ "value": figure.value, "how": figure.how });
-            (figure.name.to_string(), value)
-        });
-        Value::Object(pairs.collect())
+            object.insert(figure.name.to_string(), value);
+        }
+        for (guest, stream) in &self.guests {
+            for (name, value, how) in stream.figures() {
+                let entry = object
+                    .entry(name)
+                    .or_insert_with(|| json!({ "value": {}, "how": how }));
+                entry["value"][*guest] = json!(value);
+            }
+        }
+        Value::Object(object)
     }
 }
 
@@ -168,6 +191,15 @@ impl fmt::Display for Figures {
                 "  {:22} {:10.1}   {}",
                 figure.name, figure.value, figure.how
             )?;
+        }
+        for (guest, stream) in &self.guests {
+            for (name, value, how) in stream.figures() {
+                writeln!(
+                    out,
+                    "  {:22} {value:10.1}   {how}",
+                    format!("{guest} {name}")
+                )?;
+            }
         }
         Ok(())
     }

@@ -179,7 +179,8 @@ fn note_first_sound(counters: &mut Counters, pcm: &Pcm, moment: &Moment) {
     if heard == 0 || counters.first_sound.is_some() {
         return;
     }
-    let since = moment.now.0.saturating_sub(pcm.started.0);
+    let begun = pcm.begun.unwrap_or(moment.now);
+    let since = moment.now.0.saturating_sub(begun.0);
     let nanos = scaled(heard, 1_000_000_000, moment.card.rate);
     counters.first_sound = Some(Nanos(since.saturating_sub(nanos)));
 }

@@ -77,7 +77,7 @@ fn main() -> Result<ExitCode> {
         "verdict": if good.is_empty() { "both guests were heard, correctly" } else { "not as it should be" },
         "faults": good,
         "heard": counted.json(),
-        "figures": figures.json(),
+        "figures": figures_with_snr(&figures, &counted),
         "linux_driver_domain": report::linux_driver_domain(),
         "realtime": realtime,
     });
@@ -96,6 +96,18 @@ fn main() -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The figures, with the SNR of each guest's tone among them.
+fn figures_with_snr(figures: &Figures, scene: &Scene) -> serde_json::Value {
+    let mut object = figures.json();
+    if let Some(heard) = &scene.heard {
+        object["tone_snr_db"] = json!({
+            "value": { "low": heard.tones[0].snr_db, "high": heard.tones[1].snr_db },
+            "how": "least-squares fit of both tones to the recording; noise is all that is left",
+        });
+    }
+    object
 }
 
 /// One run of the scene and what was heard.
