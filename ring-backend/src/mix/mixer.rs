@@ -39,7 +39,7 @@ struct Work {
 
 impl Mixer {
     /// A mixer for a card, with the inner loops that every processor of the target has. Takes all
-    /// the memory it will ever need: about 350 KB.
+    /// the memory it will ever need: about 440 KB.
     #[must_use]
     pub fn new(card: CardFormat) -> Self {
         Self::with_tier(card, Tier::baseline())

@@ -252,6 +252,8 @@ impl Voice {
     }
 }
 
+const _: () = assert!(size_of::<Voice>() <= 7 * 1_024);
+
 impl Default for Voice {
     fn default() -> Self {
         Self::new()
