@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// Time for a restored machine to be told to go on.
 const RESTORE: Duration = Duration::from_secs(60);
 /// Time for dom0 to hand over its logs when a run hangs.
-const DUMP: Duration = Duration::from_secs(20);
+const DUMP: Duration = Duration::from_secs(60);
 /// Time from the script's end to power off.
 const POWER_OFF: Duration = Duration::from_secs(60);
 
