@@ -1,6 +1,6 @@
 //! The parts of Xen's ABI that `xen-sys` lacks.
 //!
-//! Layouts and numbers are those of `xen/include/public/{grant_table,memory,vcpu}.h`.
+//! Layouts and numbers are those of `xen/include/public/{grant_table,memory,physdev,vcpu}.h`.
 
 use core::mem::{offset_of, size_of};
 
@@ -15,6 +15,9 @@ pub const XENMEM_EXCHANGE: u64 = 11;
 
 /// `update_va_mapping`: flush this address only, on this vCPU (`xen.h`, `UVMF_INVLPG | UVMF_LOCAL`).
 pub const UVMF_INVLPG: u64 = 2;
+
+/// Lets the next interrupt of a PIRQ through; the argument is its number (`physdev.h`).
+pub const PHYSDEVOP_EOI: u64 = 12;
 
 /// `grant_table_op` commands.
 pub const GNTTABOP_MAP_GRANT_REF: u64 = 0;

@@ -2,6 +2,7 @@
 
 use crate::console::log;
 use crate::dma::{self, Dma};
+use crate::interrupt::Interrupt;
 use crate::mmio::Mmio;
 use crate::pci::{self, PciError, StartStore};
 use crate::quiesce;
@@ -43,6 +44,7 @@ pub struct HdaCard {
     card: Box<hda::Card<Mmio, DriverClock, dma::Page>>,
     host: Option<Address>,
     id: u32,
+    interrupt: Option<Interrupt>,
 }
 
 impl HdaCard {
@@ -51,16 +53,36 @@ impl HdaCard {
     /// # Errors
     /// What stood in the way; the card is quiet then.
     pub fn find(store: &mut StartStore<'_>, options: &Options) -> Result<Self, NoCard> {
-        let (front, function) = pci::connect(store).map_err(NoCard::Pci)?;
+        let (mut front, function) = pci::connect(store).map_err(NoCard::Pci)?;
         let octets = usize::try_from(function.registers.octets).unwrap_or(usize::MAX);
         let regs = Mmio::map(function.registers.address, octets).map_err(NoCard::Registers)?;
-        quiesce::arm(regs.alias(), front, function);
-        let card = hda::Card::bring_up(regs, &mut Dma, DriverClock, options);
+        let interrupt = Interrupt::bind(&mut front, function.address)
+            .inspect_err(|error| log!("card: {error}"))
+            .ok();
+        quiesce::arm(regs.alias(), front, function, interrupt);
+        let options = Options {
+            interrupts: interrupt.is_some(),
+            ..*options
+        };
+        let card = hda::Card::bring_up(regs, &mut Dma, DriverClock, &options);
         Ok(Self {
             card: Box::new(card.map_err(NoCard::Hda)?),
             host: function.host,
             id: function.id,
+            interrupt,
         })
+    }
+
+    /// Serves the card's interrupt, if it came.
+    pub fn serve(&mut self) {
+        if let Some(interrupt) = self.interrupt {
+            interrupt.serve(|| {
+                let causes = self.card.interrupt();
+                if causes.descriptor_error {
+                    log!("card: its DMA engine stopped");
+                }
+            });
+        }
     }
 }
 

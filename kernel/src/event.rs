@@ -94,6 +94,22 @@ pub fn offer(dom: DomId) -> Result<LocalPort, Errno> {
     })
 }
 
+/// Binds an interrupt that Xen gave to this domain; not shared.
+///
+/// # Errors
+/// As [`bind`].
+pub fn bind_pirq(pirq: u32) -> Result<LocalPort, Errno> {
+    open(|| {
+        let mut argument = xen::evtchn_bind_pirq {
+            pirq,
+            flags: 0,
+            port: 0,
+        };
+        hypercall::event_channel(&mut argument)?;
+        Ok(argument.port)
+    })
+}
+
 /// Closes a port and forgets what is pending on it.
 pub fn close(port: LocalPort) {
     let mut argument = xen::evtchn_close { port: port.0 };

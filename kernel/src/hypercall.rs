@@ -181,6 +181,10 @@ unsafe impl EventArgument for xen::evtchn_bind_interdomain {
     const OPERATION: u32 = xen::EVTCHNOP_bind_interdomain;
 }
 // SAFETY: as above.
+unsafe impl EventArgument for xen::evtchn_bind_pirq {
+    const OPERATION: u32 = xen::EVTCHNOP_bind_pirq;
+}
+// SAFETY: as above.
 unsafe impl EventArgument for xen::evtchn_alloc_unbound {
     const OPERATION: u32 = xen::EVTCHNOP_alloc_unbound;
 }
@@ -191,6 +195,18 @@ unsafe impl EventArgument for xen::evtchn_close {
 // SAFETY: as above.
 unsafe impl EventArgument for xen::evtchn_send {
     const OPERATION: u32 = xen::EVTCHNOP_send;
+}
+
+/// Tells Xen that an interrupt was served.
+pub fn end_of_interrupt(mut pirq: u32) {
+    // SAFETY: `struct physdev_eoi` is one u32; Xen only reads it.
+    let _ = unsafe {
+        xen::hypercall_2(
+            xen::__HYPERVISOR_physdev_op,
+            abi::PHYSDEVOP_EOI,
+            handle(&mut pirq),
+        )
+    };
 }
 
 /// `grant_table_op` on a list of `T`.

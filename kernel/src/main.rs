@@ -17,6 +17,7 @@ mod event;
 mod grant;
 mod heap;
 mod hypercall;
+mod interrupt;
 mod mm;
 mod mmio;
 mod options;
@@ -115,6 +116,9 @@ fn main(boot: &Boot) -> ! {
     loop {
         event::take(ring.port());
         backend.count_loop(counters(entered));
+        if let Some(card) = &mut card {
+            card.serve();
+        }
         let next = backend.poll(time::now(), &mut Xen, card.as_mut(), &mut ring);
         if let Some(order) = backend.shutdown_requested() {
             end(card, order);
