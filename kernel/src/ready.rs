@@ -1,6 +1,7 @@
 //! What the administrator is told once: that the domain is ready, how fast, and how large.
 
 use crate::console::log;
+use crate::event;
 use crate::heap;
 use crate::mm;
 use crate::time;
@@ -19,6 +20,7 @@ impl fmt::Display for Millis {
 /// What the domain is when it begins to serve.
 pub struct Ready {
     took: u64,
+    awake: u64,
     image: usize,
     heap_used: usize,
     heap: usize,
@@ -28,8 +30,11 @@ impl Ready {
     /// Takes stock, of a start-up that began at `entered`.
     pub fn now(entered: Nanos) -> Self {
         let (heap_used, heap) = heap::usage();
+        let took = time::now().0.saturating_sub(entered.0);
+        let (_, asleep) = event::sleeps();
         Self {
-            took: time::now().0.saturating_sub(entered.0),
+            took,
+            awake: took.saturating_sub(asleep),
             image: mm::image_octets(),
             heap_used,
             heap,
@@ -48,9 +53,10 @@ impl fmt::Display for Ready {
         let kib = |octets: usize| octets / 1024;
         write!(
             f,
-            "boot_ready_ms={} domain_memory_kib={} image_kib={} heap_used_kib={} heap_free_kib={} \
+            "boot_ready_ms={} boot_awake_ms={} domain_memory_kib={} image_kib={} heap_used_kib={} heap_free_kib={} \
              stack_used_kib={} pages_free={}",
             Millis(self.took),
+            Millis(self.awake),
             kib(mm::pages() * mm::PAGE),
             kib(self.image),
             kib(self.heap_used),
