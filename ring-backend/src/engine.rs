@@ -16,8 +16,8 @@ use alloc::vec;
 const QUANTUM_MAX_PER_SECOND: u32 = 200;
 /// The shortest.
 const QUANTUM_MIN_PER_SECOND: u32 = 1000;
-/// The margin that is always kept, that a card begins with, and what it may grow to. A card's DMA
-/// may leap while it fills what lies behind it: QEMU's by 5 ms at a time in the first 100 ms.
+/// The margin that is always kept, that a card begins with, and what it may grow to. The last two
+/// come on top of the card's own leaps.
 const MARGIN_MIN_PER_SECOND: u32 = 1000;
 const MARGIN_FIRST_PER_SECOND: u32 = 100;
 const MARGIN_MAX_PER_SECOND: u32 = 50;
@@ -70,6 +70,8 @@ pub struct Engine {
     calm_since: Nanos,
     /// The fewest frames found mixed ahead of the card since then.
     slack: u64,
+    /// Frames that the card's DMA may leap.
+    leap: u64,
     live: bool,
     linger_until: Nanos,
     retry_at: Nanos,
@@ -91,6 +93,7 @@ impl Engine {
             stride: u64::MAX,
             calm_since: Nanos(0),
             slack: u64::MAX,
+            leap: 0,
             live: false,
             linger_until: Nanos(0),
             retry_at: Nanos(0),
@@ -153,7 +156,7 @@ impl Engine {
         if !self.live {
             return;
         }
-        let margin_max = u64::from(self.format.rate / MARGIN_MAX_PER_SECOND);
+        let margin_max = u64::from(self.format.rate / MARGIN_MAX_PER_SECOND) + self.leap;
         match left {
             None => {
                 self.counters.underruns = self.counters.underruns.saturating_add(1);
@@ -223,7 +226,8 @@ impl Engine {
         if let Some(card) = ready
             && !timeline.on_card()
         {
-            let first = u64::from(self.format.rate / MARGIN_FIRST_PER_SECOND);
+            self.leap = card.leap_frames() as u64;
+            let first = u64::from(self.format.rate / MARGIN_FIRST_PER_SECOND) + self.leap;
             self.margin = self.margin.max(first);
             if timeline.start(card).is_err() {
                 self.counters.card_faults = self.counters.card_faults.saturating_add(1);

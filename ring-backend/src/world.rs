@@ -180,6 +180,10 @@ pub trait Card {
     fn format(&self) -> CardFormat;
     /// Frames in the DMA ring.
     fn ring_frames(&self) -> usize;
+    /// Frames that the DMA engine may fetch at once, ahead of its pace; 0 unless it is known to.
+    fn leap_frames(&self) -> usize {
+        0
+    }
     /// Fills the ring with silence and lets the DMA engine run from frame 0.
     ///
     /// # Errors
