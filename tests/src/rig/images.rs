@@ -10,9 +10,10 @@ use super::place;
 use super::tree::{Modules, Tree, unxz};
 use anyhow::{Context, Result, bail};
 use flate2::read::{GzDecoder, MultiGzDecoder};
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const DOM0_INIT: &str = include_str!("dom0/init.sh");
 const GUEST_INIT: &str = include_str!("dom0/guest-init.sh");
@@ -43,6 +44,8 @@ pub struct Images {
     pub dir: PathBuf,
     /// Names their contents.
     pub key: String,
+    /// Keeps them from being forgotten.
+    _held: Arc<File>,
 }
 
 /// Gives the images for `xen`, building them if an input changed.
@@ -63,17 +66,27 @@ pub fn images(root: &Path, xen: Xen) -> Result<Images> {
     let dir = root.join(format!("images-{}-{key}", xen.name()));
     if !dir.exists() {
         eprintln!("rig: building the images for Xen {}", xen.name());
-        forget_older(root, &format!("images-{}-", xen.name()));
+        forget_older(root, &format!("images-{}-", xen.name()), "xen");
         place::whole(&dir, |partial| build(&linux, &tools, xen, partial))?;
     }
-    Ok(Images { dir, key })
+    let held = Arc::new(place::hold(&dir.join("xen"))?);
+    Ok(Images {
+        dir,
+        key,
+        _held: held,
+    })
 }
 
-/// Removes directories that start with `prefix`: what they hold is out of date.
-pub(super) fn forget_older(root: &Path, prefix: &str) {
+/// Removes directories that start with `prefix`, unless a run holds their file `held`: what they
+/// hold is out of date.
+pub(super) fn forget_older(root: &Path, prefix: &str, held: &str) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(prefix) {
-            let _ = fs::remove_dir_all(entry.path());
+            let path = entry.path();
+            let busy = File::open(path.join(held)).is_ok_and(|file| file.try_lock().is_err());
+            if !busy {
+                let _ = fs::remove_dir_all(path);
+            }
         }
     }
 }

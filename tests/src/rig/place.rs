@@ -64,6 +64,16 @@ pub fn lock(root: &Path) -> Result<Guard> {
     }
 }
 
+/// Opens a file so that others see it is in use, until it is closed.
+///
+/// # Errors
+/// It is missing.
+pub fn hold(path: &Path) -> Result<File> {
+    let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    file.lock_shared()?;
+    Ok(file)
+}
+
 /// Waits for room to run one more machine: each wants a processor and its memory.
 ///
 /// # Errors

@@ -5,8 +5,9 @@ use super::machine::{Machine, Parts};
 use super::{Kind, images, place};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Time for the first boot, on a loaded host.
@@ -21,6 +22,8 @@ pub struct Snapshot {
     pub parts: Parts,
     /// QEMU's migration stream.
     pub state: PathBuf,
+    /// Keeps it from being forgotten.
+    _held: Arc<File>,
 }
 
 /// Gives the saved machine of this kind, making it if there is none that fits.
@@ -38,10 +41,15 @@ pub fn snapshot(root: &Path, kind: Kind) -> Result<Snapshot> {
     let dir = root.join(format!("{prefix}{}", parts.key()));
     let state = dir.join("state");
     if !dir.exists() {
-        images::forget_older(root, &prefix);
+        images::forget_older(root, &prefix, "state");
         place::whole(&dir, |partial| make(root, &parts, partial))?;
     }
-    Ok(Snapshot { parts, state })
+    let held = Arc::new(place::hold(&state)?);
+    Ok(Snapshot {
+        parts,
+        state,
+        _held: held,
+    })
 }
 
 fn make(root: &Path, parts: &Parts, into: &Path) -> Result<()> {
