@@ -169,7 +169,8 @@ impl Run {
             .echo
             .is_some_and(|verbose| verbose || !line.is_machine())
         {
-            println!("{line}");
+            // Whoever listened may be gone; the run goes on.
+            let _ = writeln!(std::io::stdout(), "{line}");
         }
         lines.push(line);
     }
