@@ -15,6 +15,7 @@ use drivers::hda::CardError;
 use drivers::hda::card::{self as hda, Options};
 use drivers::hda::verb::SampleBits;
 use drivers::pci::Address;
+use drivers::pci::audio::REGISTERS;
 use ring_backend::world::{Card, CardFault, CardFormat, CardSample, Nanos};
 
 /// Why there is no card; shown to the administrator as it is.
@@ -59,8 +60,7 @@ impl HdaCard {
     /// What stood in the way; the card is quiet then.
     pub fn find(store: &mut StartStore<'_>, options: &Options) -> Result<Self, NoCard> {
         let (mut front, function) = pci::connect(store).map_err(NoCard::Pci)?;
-        let octets = usize::try_from(function.registers.octets).unwrap_or(usize::MAX);
-        let regs = Mmio::map(function.registers.address, octets).map_err(NoCard::Registers)?;
+        let regs = Mmio::map(function.registers, REGISTERS).map_err(NoCard::Registers)?;
         let interrupt = Interrupt::bind(&mut front, function.address)
             .inspect_err(|error| log!("card: {error}"))
             .ok();

@@ -147,9 +147,38 @@ pub fn sleep(deadline: Option<Nanos>) {
     // A refusal would only make this domain spin.
     let _ = hypercall::poll(&listed, deadline.map(|deadline| deadline.0));
     drop(listed);
-    let slept = crate::time::now().0 - before.0;
     WAKEUPS.fetch_add(1, Ordering::Relaxed);
-    ASLEEP.fetch_add(slept, Ordering::Relaxed);
+    left_to_others(before);
+}
+
+/// Counts the time since `before` as asleep.
+pub fn left_to_others(before: Nanos) {
+    let span = crate::time::now().0.saturating_sub(before.0);
+    ASLEEP.fetch_add(span, Ordering::Relaxed);
+}
+
+/// How long [`give_way`] does not sleep.
+const NANOS_GIVING_WAY: u64 = 20_000_000;
+
+/// Waits for `port` until `deadline`, for start-up. While dom0 is busy, as it is when it starts a
+/// domain, who sleeps may get the processor back only at the end of dom0's slice, and an answer
+/// from dom0 then takes 10 ms; who stays in the queue gets it back after one at most.
+pub fn give_way(port: LocalPort, deadline: Nanos) {
+    let before = crate::time::now();
+    let patience = Nanos(before.0.saturating_add(NANOS_GIVING_WAY)).min(deadline);
+    let came = loop {
+        if take(port) {
+            break true;
+        }
+        if crate::time::now() >= patience {
+            break false;
+        }
+        hypercall::give_way();
+    };
+    left_to_others(before);
+    if !came {
+        sleep(Some(deadline));
+    }
 }
 
 /// Wake-ups so far, and nanoseconds slept.

@@ -59,6 +59,12 @@ pub fn poll(ports: &[u32], deadline: Option<u64>) -> Result<(), Errno> {
     check(result).map(drop)
 }
 
+/// Lets others run, and stays ready to.
+pub fn give_way() {
+    // SAFETY: no memory is named.
+    unsafe { xen::hypercall_2(xen::__HYPERVISOR_sched_op, u64::from(xen::SCHEDOP_yield), 0) };
+}
+
 /// Ends the domain.
 pub fn shutdown(why: Shutdown) -> ! {
     let mut argument = xen::sched_shutdown {

@@ -140,7 +140,11 @@ fn find_card(
     let waiter = StoreWaiter::new(ring.port());
     let mut store = StartStore(Blocking::new(client, ring, waiter));
     let options = options.card.as_ref()?;
-    Some(HdaCard::find(&mut store, options))
+    let card = HdaCard::find(&mut store, options);
+    if let Err(error) = store.0.settle() {
+        log!("xenstore: {error}");
+    }
+    Some(card)
 }
 
 /// What the loop has cost so far.

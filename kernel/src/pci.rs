@@ -11,7 +11,7 @@ use drivers::Micros;
 use drivers::pci::audio::{self, AudioError, AudioFunction};
 use drivers::pci::front::PciFront;
 use drivers::pci::handshake::{self, HandshakeError, Offer};
-use drivers::pci::{OpChannel, Store, StoreError};
+use drivers::pci::{EachNode, OpChannel, Store, StoreError};
 use ring_backend::world::{DomId, LocalPort, Nanos};
 use ring_backend::xenstore::{self as xs, Blocking, BlockingError};
 
@@ -91,10 +91,7 @@ impl OpChannel for OpPage {
     fn wait(&mut self, limit: Micros) {
         let until = Nanos(time::now().0.saturating_add(limit.0.saturating_mul(1000)));
         // Notified before the caller's last look: it looks again first.
-        if !event::take(self.port) {
-            event::sleep(Some(until));
-            event::take(self.port);
-        }
+        event::give_way(self.port, until);
     }
 }
 
@@ -111,14 +108,18 @@ fn error(error: BlockingError) -> StoreError {
 }
 
 impl Store for StartStore<'_> {
-    fn read(&mut self, path: &str, into: &mut [u8]) -> Result<usize, StoreError> {
-        self.0.read(path, into).map_err(error)
+    fn read_all(&mut self, paths: &[&str], each: &mut EachNode<'_>) -> Result<(), StoreError> {
+        self.0
+            .read_all(paths, |index, value| {
+                each(
+                    index,
+                    value.map_err(|refused| error(BlockingError::Store(refused))),
+                );
+            })
+            .map_err(error)
     }
 
-    fn write_all(&mut self, nodes: &[(&str, &str)]) -> Result<(), StoreError> {
-        // In order: readers act on the last, a state, when the others are there.
-        nodes
-            .iter()
-            .try_for_each(|(path, value)| self.0.write(path, value.as_bytes()).map_err(error))
+    fn begin_writes(&mut self, nodes: &[(&str, &str)]) -> Result<(), StoreError> {
+        self.0.begin_writes(nodes).map_err(error)
     }
 }

@@ -91,15 +91,18 @@ fn wide(info: &Shared, offset: usize) -> u64 {
 
 /// Sleeps until `deadline`, whatever happens meanwhile. Only for start-up.
 pub fn sleep_until(deadline: Nanos) {
+    let before = now();
     while now() < deadline {
         if hypercall::poll(&[], Some(deadline.0)).is_err() {
             core::hint::spin_loop();
         }
     }
+    crate::event::left_to_others(before);
 }
 
-/// Spans shorter than this are spun through: a hypercall and a wake-up cost about as much.
-const SPIN_MICROS: u64 = 20;
+/// Spans up to this are spun through. They come a few times during start-up, and who sleeps while
+/// another domain is busy gets the processor back a millisecond late (Credit2's rate limit).
+const SPIN_MICROS: u64 = 1000;
 
 /// The clock that drivers wait by.
 #[derive(Clone, Copy)]
@@ -112,7 +115,7 @@ impl Clock for DriverClock {
 
     fn pause(&self, span: Micros) {
         let deadline = Nanos(now().0.saturating_add(span.0.saturating_mul(1000)));
-        if span.0 >= SPIN_MICROS {
+        if span.0 > SPIN_MICROS {
             return sleep_until(deadline);
         }
         while now() < deadline {

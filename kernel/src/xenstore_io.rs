@@ -155,10 +155,7 @@ impl Waiter for StoreWaiter {
             return false;
         }
         // Pending since before the last look at the ring: look again first.
-        if !event::take(self.port) {
-            event::sleep(Some(self.until));
-            event::take(self.port);
-        }
+        event::give_way(self.port, self.until);
         true
     }
 

@@ -201,7 +201,7 @@ fn a_message_longer_than_allowed_is_skipped_to_its_end() {
 }
 
 #[test]
-fn no_more_than_four_requests_wait() {
+fn no_more_requests_wait_than_may() {
     let (mut client, mut tape) = (Client::new(), Tape::new(usize::MAX));
     for _ in 0..OUTSTANDING {
         client.read("a").expect("room");
@@ -285,6 +285,94 @@ fn start_up_can_read_write_list_and_remove() {
         store.write("y", b""),
         Err(BlockingError::Store(StoreError::Denied))
     );
+}
+
+#[test]
+fn writes_begun_go_out_at_once_and_the_next_call_has_their_first_refusal() {
+    let (mut client, mut tape) = (Client::new(), Tape::new(5));
+    let mut store = Blocking::new(&mut client, &mut tape, Patience(3, 0));
+    assert_eq!(
+        store.begin_writes(&[("a", "1"), ("b", "2"), ("state", "3")]),
+        Ok(())
+    );
+    assert!(tape.from_client.ends_with(b"state\x003"));
+
+    let (mut client, mut tape) = (Client::new(), Tape::new(5));
+    let mut store = Blocking::new(&mut client, &mut tape, Patience(3, 0));
+    store
+        .begin_writes(&[("a", "1"), ("b", "2"), ("c", "3")])
+        .expect("room");
+    drop(store);
+    tape.feed(11, 1, b"OK\0");
+    tape.feed(16, 2, b"EACCES\0");
+    tape.feed(16, 3, b"EINVAL\0");
+    tape.feed(2, 4, b"7");
+    tape.feed(2, 5, b"8");
+    tape.feed(11, 6, b"OK\0");
+    let mut store = Blocking::new(&mut client, &mut tape, Patience(3, 0));
+    assert_eq!(store.read_number("d"), Ok(7));
+    // What was begun before this one borrowed the client is nobody's any more.
+    assert_eq!(store.read_number("e"), Ok(8));
+    assert_eq!(store.begin_writes(&[("a", "1")]), Ok(()));
+    assert_eq!(store.settle(), Ok(()));
+}
+
+#[test]
+fn a_write_that_was_begun_and_refused_is_told_once() {
+    for settle in [false, true] {
+        let (mut client, mut tape) = (Client::new(), Tape::new(5));
+        tape.feed(16, 1, b"EACCES\0");
+        tape.feed(11, 2, b"OK\0");
+        tape.feed(2, 3, b"7");
+        tape.feed(2, 4, b"8");
+        let mut store = Blocking::new(&mut client, &mut tape, Patience(3, 0));
+        store.begin_writes(&[("a", "1"), ("b", "2")]).expect("room");
+        let denied = BlockingError::Store(StoreError::Denied);
+        if settle {
+            assert_eq!(store.settle(), Err(denied));
+            assert_eq!(store.read_number("c"), Ok(7));
+        } else {
+            assert_eq!(store.read_number("c"), Err(denied));
+        }
+        assert_eq!(store.settle(), Ok(()));
+    }
+}
+
+#[test]
+fn no_more_is_begun_than_may_be_under_way() {
+    let (mut client, mut tape) = (Client::new(), Tape::new(5));
+    let mut store = Blocking::new(&mut client, &mut tape, Patience(3, 0));
+    let many = [("a", "1"); OUTSTANDING];
+    assert_eq!(store.begin_writes(&many), Ok(()));
+    assert_eq!(store.begin_writes(&many), Err(BlockingError::TimedOut));
+    assert_eq!(store.settle(), Err(BlockingError::TimedOut));
+    let paths = ["a"; OUTSTANDING + 1];
+    let nothing = |_: usize, _: Result<&[u8], StoreError>| panic!("nothing was asked");
+    assert_eq!(
+        store.read_all(&paths, nothing),
+        Err(BlockingError::Malformed)
+    );
+}
+
+#[test]
+fn nodes_read_together_are_each_read_or_refused() {
+    let (mut client, mut tape) = (Client::new(), Tape::new(5));
+    tape.feed(2, 1, b"4");
+    tape.feed(16, 2, b"ENOENT\0");
+    tape.feed(2, 3, b"");
+    let mut store = Blocking::new(&mut client, &mut tape, Patience(3, 0));
+    let mut seen = Vec::new();
+    store
+        .read_all(&["state", "vdev-0", "empty"], |index, value| {
+            seen.push((index, value.map(<[u8]>::to_vec)));
+        })
+        .expect("answers");
+    let expected = [
+        (0, Ok(b"4".to_vec())),
+        (1, Err(StoreError::NotFound)),
+        (2, Ok(Vec::new())),
+    ];
+    assert_eq!(seen, expected);
 }
 
 #[test]

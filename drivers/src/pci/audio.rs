@@ -3,9 +3,8 @@
 use core::fmt;
 
 use super::config::{
-    BAR0, BAR1, Bar, CAPABILITIES, CAPABILITY_EXPRESS, CLASS, COMMAND, COMMAND_MASTER,
-    COMMAND_MEMORY, ID, INTERRUPT_LINE, STATUS, STATUS_CAPABILITIES, SUBSYSTEM, bar_is_wide,
-    memory_bar,
+    BAR0, BAR1, CAPABILITIES, CAPABILITY_EXPRESS, CLASS, COMMAND, COMMAND_MASTER, COMMAND_MEMORY,
+    ID, INTERRUPT_LINE, STATUS, STATUS_CAPABILITIES, bar_is_wide, memory_bar,
 };
 use super::front::{OpError, PciFront, Width};
 use super::handshake::Function;
@@ -14,6 +13,8 @@ use crate::Clock;
 
 /// Class and subclass of an HD Audio function.
 const HD_AUDIO: u32 = 0x0403;
+/// Octets of the registers that are of use: the last is that of stream descriptor 29 at 0x43C.
+pub const REGISTERS: usize = 0x1000;
 /// Capabilities followed before a list counts as endless.
 const CAPABILITY_LIMIT: u8 = 48;
 
@@ -63,10 +64,8 @@ pub struct AudioFunction {
     pub host: Option<Address>,
     /// Vendor (15:0) and device (31:16).
     pub id: u32,
-    /// Subsystem vendor (15:0) and subsystem (31:16).
-    pub subsystem: u32,
-    /// Its registers.
-    pub registers: Bar,
+    /// Machine address of its registers, [`REGISTERS`] octets.
+    pub registers: u64,
 }
 
 /// Finds the first HD Audio function and where its registers are.
@@ -86,39 +85,25 @@ pub fn find<O: OpChannel, C: Clock>(
             address,
             host: function.host,
             id: front.read(address, ID, Width::Four)?,
-            subsystem: front.read(address, SUBSYSTEM, Width::Four)?,
             registers: registers(front, address)?,
         });
     }
     Err(AudioError::NoAudioFunction)
 }
 
-/// Reads and sizes BAR 0. The backend keeps the sizing from the device, which stays where it is.
+/// Where BAR 0 is. It is not sized: the specification reserves 16 KiB for it (§3.1.3), and what
+/// is used of that lies in the first page.
 fn registers<O: OpChannel, C: Clock>(
     front: &mut PciFront<O, C>,
     address: Address,
-) -> Result<Bar, AudioError> {
-    let (low, low_mask) = size(front, address, BAR0)?;
-    let wide = bar_is_wide(low).ok_or(AudioError::NoRegisters)?;
-    let (high, high_mask) = if wide {
-        size(front, address, BAR1)?
+) -> Result<u64, AudioError> {
+    let low = front.read(address, BAR0, Width::Four)?;
+    let high = if bar_is_wide(low).ok_or(AudioError::NoRegisters)? {
+        front.read(address, BAR1, Width::Four)?
     } else {
-        (0, u32::MAX)
+        0
     };
-    let join = |high: u32, low: u32| (u64::from(high) << 32) | u64::from(low);
-    memory_bar(join(high, low), join(high_mask, low_mask)).ok_or(AudioError::NoRegisters)
-}
-
-fn size<O: OpChannel, C: Clock>(
-    front: &mut PciFront<O, C>,
-    address: Address,
-    register: u16,
-) -> Result<(u32, u32), AudioError> {
-    let value = front.read(address, register, Width::Four)?;
-    front.write(address, register, Width::Four, u32::MAX)?;
-    let mask = front.read(address, register, Width::Four)?;
-    front.write(address, register, Width::Four, value)?;
-    Ok((value, mask))
+    memory_bar((u64::from(high) << 32) | u64::from(low)).ok_or(AudioError::NoRegisters)
 }
 
 impl AudioFunction {

@@ -18,13 +18,12 @@ const TEXT: usize = 96;
 /// How long the backend may take to get to a state.
 const STATE: Micros = Micros::millis(10_000);
 /// Pause between two looks at its state.
-const LOOK: Micros = Micros::millis(2);
+const LOOK: Micros = Micros::millis(5);
 /// What pciback wants to see as `magic` (`XEN_PCI_MAGIC`).
 const MAGIC: &str = "7";
 
 /// Xenbus states (`xen/include/public/io/xenbus.h`).
 const INITIALISING: u32 = 1;
-const INIT_WAIT: u32 = 2;
 const INITIALISED: u32 = 3;
 const CONNECTED: u32 = 4;
 const CLOSING: u32 = 5;
@@ -95,98 +94,100 @@ pub fn connect(
     clock: &impl Clock,
     offer: Offer,
 ) -> Result<Vec<Function, FUNCTIONS>, HandshakeError> {
-    let backend = match read(store, "device/pci/0/backend") {
-        Ok(path) => path,
-        Err(StoreError::Missing) => return Err(HandshakeError::NoDevice),
-        Err(error) => return Err(error.into()),
+    let backend = match read(store, ["device/pci/0/backend"])? {
+        [Ok(path)] => path,
+        [Err(StoreError::Missing)] => return Err(HandshakeError::NoDevice),
+        [Err(error)] => return Err(error.into()),
     };
-    let ready = |state| (INIT_WAIT..=CONNECTED).contains(&state);
-    await_state(
-        store,
-        clock,
-        &backend,
-        HandshakeError::BackendNotReady,
-        ready,
-    )?;
-
+    // Every turn of the store costs a scheduling of dom0, which `xl create` keeps busy just now:
+    // so no look at the backend's state first, as it takes the offer when it is ready for it, and
+    // as much as can be in one turn.
     let page = decimal(offer.page);
     let port = decimal(offer.port);
     let state = decimal(INITIALISED);
-    store.write_all(&[
+    store.begin_writes(&[
         ("device/pci/0/pci-op-ref", &page),
         ("device/pci/0/event-channel", &port),
         ("device/pci/0/magic", MAGIC),
         ("device/pci/0/state", &state),
     ])?;
-    await_state(
-        store,
-        clock,
-        &backend,
-        HandshakeError::BackendNotConnected,
-        |state| state == CONNECTED,
-    )?;
-
-    let functions = functions(store, &backend)?;
+    let functions = await_functions(store, clock, &backend)?;
     let state = decimal(CONNECTED);
-    store.write_all(&[("device/pci/0/state", &state)])?;
+    store.begin_writes(&[("device/pci/0/state", &state)])?;
     if functions.is_empty() {
         return Err(HandshakeError::NoFunction);
     }
     Ok(functions)
 }
 
-fn await_state(
+/// Waits until the backend is connected, and reads what it serves. Its functions are written
+/// before that state is, and the store reads in the order asked, so they are asked for with it.
+fn await_functions(
     store: &mut impl Store,
     clock: &impl Clock,
     backend: &str,
-    late: HandshakeError,
-    good: impl Fn(u32) -> bool,
-) -> Result<(), HandshakeError> {
+) -> Result<Vec<Function, FUNCTIONS>, HandshakeError> {
+    let (state_node, count_node) = (node(backend, "state")?, node(backend, "num_devs")?);
+    let (vdev, dev) = function_nodes(backend, 0)?;
     let deadline = clock.now().plus(STATE);
+    let mut state = INITIALISING;
     for _ in 0..=STATE.0 / LOOK.0 {
+        let [answer, count, vdev, dev] = read(store, [&state_node, &count_node, &vdev, &dev])?;
         // A node that is not there yet is a backend that has not begun.
-        let state = match read(store, &node(backend, "state")?) {
+        state = match answer {
             Ok(text) => text.parse().unwrap_or(INITIALISING),
             Err(StoreError::Missing) => INITIALISING,
             Err(error) => return Err(error.into()),
         };
-        if good(state) {
-            return Ok(());
+        match state {
+            CONNECTED => {
+                let count = count?.parse::<usize>().unwrap_or(0).min(FUNCTIONS);
+                return functions(store, backend, count, [vdev, dev]);
+            }
+            CLOSING | CLOSED => return Err(HandshakeError::BackendClosed),
+            _ if clock.now() >= deadline => break,
+            _ => clock.pause(LOOK),
         }
-        if state == CLOSING || state == CLOSED {
-            return Err(HandshakeError::BackendClosed);
-        }
-        if clock.now() >= deadline {
-            break;
-        }
-        clock.pause(LOOK);
     }
-    Err(late)
+    Err(if state < INITIALISED {
+        HandshakeError::BackendNotReady
+    } else {
+        HandshakeError::BackendNotConnected
+    })
 }
 
+/// The functions there are, of which the first has been read.
 fn functions(
     store: &mut impl Store,
     backend: &str,
+    count: usize,
+    first: [Answer; 2],
 ) -> Result<Vec<Function, FUNCTIONS>, HandshakeError> {
     let mut functions = Vec::new();
-    let count = read(store, &node(backend, "num_devs")?)?;
-    let count = count.parse::<usize>().unwrap_or(0).min(FUNCTIONS);
+    let mut answers = first;
     for index in 0..count {
-        let mut address = |prefix: &str| {
-            let mut name = String::<TEXT>::new();
-            write!(name, "{backend}/{prefix}-{index}").ok()?;
-            Address::parse(&read(store, &name).ok()?)
-        };
+        if index > 0 {
+            let (vdev, dev) = function_nodes(backend, index)?;
+            answers = read(store, [&vdev, &dev])?;
+        }
+        let [address, host] = answers
+            .each_ref()
+            .map(|answer| answer.as_ref().ok().and_then(|text| Address::parse(text)));
         // One that has no virtual address is not exported (yet, or any more).
-        if let Some(found) = address("vdev") {
-            let function = Function {
-                address: found,
-                host: address("dev"),
-            };
-            let _ = functions.push(function);
+        if let Some(address) = address {
+            let _ = functions.push(Function { address, host });
         }
     }
     Ok(functions)
+}
+
+fn function_nodes(backend: &str, index: usize) -> Result<(String<TEXT>, String<TEXT>), StoreError> {
+    let name = |prefix: &str| {
+        let mut path = String::new();
+        write!(path, "{backend}/{prefix}-{index}").map_err(|_| StoreError::TooLong)?;
+        Ok(path)
+    };
+    Ok((name("vdev")?, name("dev")?))
 }
 
 fn node(directory: &str, name: &str) -> Result<String<TEXT>, StoreError> {
@@ -195,10 +196,24 @@ fn node(directory: &str, name: &str) -> Result<String<TEXT>, StoreError> {
     Ok(path)
 }
 
-fn read(store: &mut impl Store, path: &str) -> Result<String<TEXT>, StoreError> {
-    let mut octets = [0; TEXT];
-    let length = store.read(path, &mut octets)?;
-    let value = octets.get(..length).ok_or(StoreError::TooLong)?;
+/// What one node holds.
+type Answer = Result<String<TEXT>, StoreError>;
+
+/// Reads several nodes in one turn.
+fn read<const N: usize>(
+    store: &mut impl Store,
+    paths: [&str; N],
+) -> Result<[Answer; N], StoreError> {
+    let mut answers = [const { Err(StoreError::Missing) }; N];
+    store.read_all(&paths, &mut |index, value| {
+        if let Some(answer) = answers.get_mut(index) {
+            *answer = value.and_then(text);
+        }
+    })?;
+    Ok(answers)
+}
+
+fn text(value: &[u8]) -> Answer {
     let text = core::str::from_utf8(value).map_err(|_| StoreError::Failed)?;
     String::try_from(text.trim_end_matches('\0')).map_err(|_| StoreError::TooLong)
 }

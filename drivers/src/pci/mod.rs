@@ -41,19 +41,24 @@ pub enum StoreError {
     Failed,
 }
 
+/// Sees a node's index and value, or why it has none.
+pub type EachNode<'a> = dyn FnMut(usize, Result<&[u8], StoreError>) + 'a;
+
 /// The toolstack's store (xenstore), used at start-up only. Calls block.
 pub trait Store {
-    /// Reads a node into `into`; the length of its value. `path` is relative to this domain's
-    /// directory unless it begins with a slash.
+    /// Reads several nodes at once, at most four; `each` sees their values in the order of
+    /// `paths`, with their index. A path is relative to this domain's directory unless it begins
+    /// with a slash.
     ///
     /// # Errors
-    /// No such node, a value longer than `into`, or a store that failed.
-    fn read(&mut self, path: &str, into: &mut [u8]) -> Result<usize, StoreError>;
-    /// Writes several nodes (path, value) so that they appear at once.
+    /// The store failed. A node that cannot be read is `each`'s to judge.
+    fn read_all(&mut self, paths: &[&str], each: &mut EachNode<'_>) -> Result<(), StoreError>;
+    /// Begins to write several nodes (path, value), at most four, in their order: who sees the
+    /// last sees all. They are written before anything is read by a later call.
     ///
     /// # Errors
-    /// The store refused; then nothing is written.
-    fn write_all(&mut self, nodes: &[(&str, &str)]) -> Result<(), StoreError>;
+    /// The store failed. That it refused one is an error of the next call.
+    fn begin_writes(&mut self, nodes: &[(&str, &str)]) -> Result<(), StoreError>;
 }
 
 /// A function's address on this domain's virtual bus.

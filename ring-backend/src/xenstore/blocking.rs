@@ -1,9 +1,10 @@
 //! One request at a time, waited for: start-up, before the event loop runs.
 
-use super::client::{Client, Incoming, Refused, Ticket};
+use super::client::{Client, Incoming, OUTSTANDING, Refused, Ticket};
 use super::wire::StoreError;
 use super::{Transport, decimal};
 use core::fmt;
+use heapless::Vec;
 
 /// How start-up code waits for xenstored.
 pub trait Waiter {
@@ -41,12 +42,26 @@ impl fmt::Display for BlockingError {
     }
 }
 
+impl From<Refused> for BlockingError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Malformed => Self::Malformed,
+            // Only requests that were given up on can have filled the client.
+            Refused::Busy => Self::TimedOut,
+        }
+    }
+}
+
 /// A client, its transport and a way to wait. Watch events that come meanwhile are dropped.
 #[derive(Debug)]
 pub struct Blocking<'a, T, W> {
     client: &'a mut Client,
     transport: &'a mut T,
     waiter: W,
+    /// Writes whose answers have not come yet.
+    begun: Vec<Ticket, OUTSTANDING>,
+    /// The first of them that was refused.
+    refused: Option<StoreError>,
 }
 
 impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
@@ -56,6 +71,8 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
             client,
             transport,
             waiter,
+            begun: Vec::new(),
+            refused: None,
         }
     }
 
@@ -71,6 +88,28 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
             place.copy_from_slice(value);
             Ok(value.len())
         })
+    }
+
+    /// Reads several nodes, and waits for xenstored once instead of for each; `each` sees every
+    /// node's index in `paths`, and its value or why it has none.
+    ///
+    /// # Errors
+    /// No answer. More than [`OUTSTANDING`] are not begun.
+    pub fn read_all(
+        &mut self,
+        paths: &[&str],
+        mut each: impl FnMut(usize, Result<&[u8], StoreError>),
+    ) -> Result<(), BlockingError> {
+        if paths.len() > OUTSTANDING {
+            return Err(BlockingError::Malformed);
+        }
+        let tickets: Vec<_, OUTSTANDING> =
+            paths.iter().map(|path| self.client.read(path)).collect();
+        // xenstored serves a connection in order, so the answers come in order too.
+        for (index, ticket) in tickets.into_iter().enumerate() {
+            self.reply(ticket, |value| each(index, value))?;
+        }
+        Ok(())
     }
 
     /// Reads a node that holds a decimal number.
@@ -91,6 +130,35 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
     pub fn write(&mut self, path: &str, value: &[u8]) -> Result<(), BlockingError> {
         let ticket = self.client.write(path, value);
         self.answer(ticket, |_| Ok(()))
+    }
+
+    /// Begins to write several nodes in their order, without waiting for xenstored: the next call
+    /// that waits has the first refusal, or [`Blocking::settle`].
+    ///
+    /// # Errors
+    /// More than [`OUTSTANDING`] requests would be under way, or nothing that xenstore takes.
+    pub fn begin_writes(&mut self, nodes: &[(&str, &str)]) -> Result<(), BlockingError> {
+        for (path, value) in nodes {
+            let ticket = self.client.write(path, value.as_bytes())?;
+            self.begun
+                .push(ticket)
+                .map_err(|_| BlockingError::TimedOut)?;
+        }
+        self.take_one().map(|_| ())
+    }
+
+    /// Waits until every write that was begun is answered.
+    ///
+    /// # Errors
+    /// The first refusal, or no answer.
+    pub fn settle(&mut self) -> Result<(), BlockingError> {
+        self.waiter.begin();
+        while !self.begun.is_empty() {
+            if !self.take_one()? && !self.waiter.wait() {
+                return Err(BlockingError::TimedOut);
+            }
+        }
+        self.refusal()
     }
 
     /// Removes a node and everything below it.
@@ -120,20 +188,26 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
         ticket: Result<Ticket, Refused>,
         with: impl FnOnce(&[u8]) -> Result<R, BlockingError>,
     ) -> Result<R, BlockingError> {
-        let ticket = ticket.map_err(|refused| match refused {
-            Refused::Malformed => BlockingError::Malformed,
-            // Only requests that were given up on can have filled the client.
-            Refused::Busy => BlockingError::TimedOut,
-        })?;
+        self.reply(ticket, |result| with(result.map_err(BlockingError::Store)?))?
+    }
+
+    /// Waits for one reply, be it a refusal.
+    fn reply<R>(
+        &mut self,
+        ticket: Result<Ticket, Refused>,
+        with: impl FnOnce(Result<&[u8], StoreError>) -> R,
+    ) -> Result<R, BlockingError> {
+        let ticket = ticket?;
         self.waiter.begin();
         loop {
             match self.client.poll(self.transport) {
                 Err(_) => return Err(BlockingError::Lost),
                 Ok(Some(Incoming::Reply(reply))) if reply.ticket == ticket => {
-                    return with(reply.result.map_err(BlockingError::Store)?);
+                    let answer = with(reply.result);
+                    // xenstored serves a connection in order: earlier writes are answered too.
+                    return self.refusal().map(|()| answer);
                 }
-                // An event, or the late answer to a request that was given up on.
-                Ok(Some(_)) => {}
+                Ok(Some(incoming)) => note(incoming, &mut self.begun, &mut self.refused),
                 Ok(None) => {
                     if !self.waiter.wait() {
                         return Err(BlockingError::TimedOut);
@@ -141,5 +215,43 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
                 }
             }
         }
+    }
+
+    /// Sends what waits and takes one message, if there is one.
+    fn take_one(&mut self) -> Result<bool, BlockingError> {
+        match self.client.poll(self.transport) {
+            Err(_) => Err(BlockingError::Lost),
+            Ok(None) => Ok(false),
+            Ok(Some(incoming)) => {
+                note(incoming, &mut self.begun, &mut self.refused);
+                Ok(true)
+            }
+        }
+    }
+
+    fn refusal(&mut self) -> Result<(), BlockingError> {
+        match self.refused.take() {
+            Some(error) => Err(BlockingError::Store(error)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Keeps what an answer says of a write that was begun. Anything else is an event, or the late
+/// answer to a request that was given up on.
+fn note(
+    incoming: Incoming<'_>,
+    begun: &mut Vec<Ticket, OUTSTANDING>,
+    refused: &mut Option<StoreError>,
+) {
+    let Incoming::Reply(reply) = incoming else {
+        return;
+    };
+    let Some(place) = begun.iter().position(|&ticket| ticket == reply.ticket) else {
+        return;
+    };
+    begun.swap_remove(place);
+    if let Err(error) = reply.result {
+        refused.get_or_insert(error);
     }
 }

@@ -12,7 +12,7 @@ use alloc::vec;
 use heapless::Vec;
 
 /// Requests that may wait for their reply at a time.
-pub const OUTSTANDING: usize = 4;
+pub const OUTSTANDING: usize = 8;
 /// Octets of requests that may wait for the transport.
 const TRANSMIT_OCTETS: usize = 4096;
 /// Reads from the transport in one poll; more than four whole messages octet by octet.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use drivers::pci::{Address, OpChannel, Store, StoreError};
+use drivers::pci::{Address, EachNode, OpChannel, Store, StoreError};
 use drivers::{Clock, Micros};
 
 /// Where the backend's nodes are.
@@ -19,51 +19,34 @@ pub struct Function {
     pub host_address: &'static str,
     /// Configuration space as the guest may read it.
     pub space: [u8; 256],
-    /// BAR 0, and the bits of it that can be set; both halves.
-    pub bar: (u64, u64),
-    sized: [bool; 2],
 }
 
 impl Function {
-    /// A function of this class, with one memory BAR of `octets`.
+    /// A function of this class, with this in its base address registers 0 and 1.
     #[must_use]
-    pub fn new(id: u32, class: u32, bar: u64, octets: u64) -> Self {
+    pub fn new(id: u32, class: u32, bar: u64) -> Self {
         let mut space = [0; 256];
         space[0..4].copy_from_slice(&id.to_le_bytes());
         space[8..12].copy_from_slice(&class.to_le_bytes());
+        space[0x10..0x18].copy_from_slice(&bar.to_le_bytes());
         space[0x2C..0x30].copy_from_slice(&0x1100_1AF4_u32.to_le_bytes());
         space[0x3C] = 17;
         Self {
             virtual_address: "0000:00:00.00",
             host_address: "0000:00:1b.0",
             space,
-            bar: (bar, !(octets - 1) | (bar & 0xF)),
-            sized: [false; 2],
         }
     }
 
-    fn word(&self, offset: usize, octets: usize) -> u32 {
+    fn read(&self, offset: usize, octets: usize) -> u32 {
         let mut word = [0; 4];
         word[..octets].copy_from_slice(&self.space[offset..offset + octets]);
         u32::from_le_bytes(word)
     }
 
-    fn read(&self, offset: usize, octets: usize) -> u32 {
-        match offset {
-            0x10 | 0x14 => {
-                let half = (offset - 0x10) / 4;
-                let (value, mask) = self.bar;
-                let shown = if self.sized[half] { mask } else { value };
-                (shown >> (32 * half)) as u32
-            }
-            _ => self.word(offset, octets),
-        }
-    }
-
     /// Applies what pciback lets through; the rest is dropped and succeeds.
     fn write(&mut self, offset: usize, octets: usize, value: u32, permissive: bool) {
         match offset {
-            0x10 | 0x14 => self.sized[(offset - 0x10) / 4] = value == u32::MAX,
             0x04 => self.space[4] = (value & 7) as u8,
             _ if permissive && offset >= 0x40 => {
                 self.space[offset..offset + octets].copy_from_slice(&value.to_le_bytes()[..octets]);
@@ -283,15 +266,16 @@ impl OpChannel for Pciback {
 }
 
 impl Store for Pciback {
-    fn read(&mut self, path: &str, into: &mut [u8]) -> Result<usize, StoreError> {
+    fn read_all(&mut self, paths: &[&str], each: &mut EachNode<'_>) -> Result<(), StoreError> {
         let state = self.0.borrow();
-        let value = state.nodes.get(path).ok_or(StoreError::Missing)?;
-        let room = into.get_mut(..value.len()).ok_or(StoreError::TooLong)?;
-        room.copy_from_slice(value.as_bytes());
-        Ok(value.len())
+        for (index, path) in paths.iter().enumerate() {
+            let value = state.nodes.get(*path).ok_or(StoreError::Missing);
+            each(index, value.map(String::as_bytes));
+        }
+        Ok(())
     }
 
-    fn write_all(&mut self, nodes: &[(&str, &str)]) -> Result<(), StoreError> {
+    fn begin_writes(&mut self, nodes: &[(&str, &str)]) -> Result<(), StoreError> {
         let state = &mut *self.0.borrow_mut();
         for (path, value) in nodes {
             state.nodes.insert((*path).into(), (*value).into());
