@@ -29,6 +29,7 @@ mod shared;
 mod start;
 mod time;
 mod trap;
+mod vector;
 mod window;
 mod world;
 mod xenstore_io;

@@ -6,6 +6,7 @@ use crate::heap;
 use crate::mm;
 use crate::time;
 use core::fmt;
+use ring_backend::mix::Tier;
 use ring_backend::world::Nanos;
 
 /// A span in milliseconds with one decimal.
@@ -53,8 +54,9 @@ impl fmt::Display for Ready {
         let kib = |octets: usize| octets / 1024;
         write!(
             f,
-            "boot_ready_ms={} boot_awake_ms={} domain_memory_kib={} image_kib={} heap_used_kib={} heap_free_kib={} \
+            "tier={} boot_ready_ms={} boot_awake_ms={} domain_memory_kib={} image_kib={} heap_used_kib={} heap_free_kib={} \
              stack_used_kib={} pages_free={}",
+            Tier::detected(),
             Millis(self.took),
             Millis(self.awake),
             kib(mm::pages() * mm::PAGE),

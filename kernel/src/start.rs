@@ -5,7 +5,7 @@ use crate::hypercall::{self, Shutdown};
 use crate::mm;
 use crate::shared::Shared;
 use crate::window::Window;
-use crate::{event, grant, heap, time, trap};
+use crate::{event, grant, heap, time, trap, vector};
 use core::arch::global_asm;
 use core::slice;
 use ring_backend::world::Nanos;
@@ -93,6 +93,7 @@ pub fn init(boot: &Boot) -> Nanos {
     if let Err(errno) = trap::init(info) {
         log!("exceptions will not be told of: {errno}");
     }
+    vector::enable();
     if let Err(error) = grant::init() {
         log!("no grant table: {error}");
     }

@@ -38,11 +38,11 @@ struct Work {
 }
 
 impl Mixer {
-    /// A mixer for a card, with the inner loops that every processor of the target has. Takes all
-    /// the memory it will ever need: about 440 KB.
+    /// A mixer for a card, with the fastest inner loops that this processor runs. Takes all the
+    /// memory it will ever need: about 440 KB.
     #[must_use]
     pub fn new(card: CardFormat) -> Self {
-        Self::with_tier(card, Tier::baseline())
+        Self::with_tier(card, Tier::detected())
     }
 
     /// A mixer whose inner loops are chosen by the caller, who knows the processor.

@@ -6,18 +6,21 @@ use super::resample::Cursor;
 use super::scalar;
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, call};
+use core::fmt;
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Self::Sse2 => "sse2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "avx2",
+        })
+    }
+}
 
 impl Tier {
-    /// What every processor of the target has.
-    #[must_use]
-    pub const fn baseline() -> Self {
-        if cfg!(target_arch = "x86_64") {
-            Self::Sse2
-        } else {
-            Self::Scalar
-        }
-    }
-
     /// Every tier that this processor can run, slowest first.
     #[must_use]
     pub fn every() -> heapless::Vec<Self, 3> {

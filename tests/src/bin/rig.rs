@@ -56,6 +56,9 @@ struct Machine {
     /// The card can record as well.
     #[arg(long)]
     duplex: bool,
+    /// The processor has AVX2.
+    #[arg(long)]
+    avx2: bool,
     /// Uses this audio domain image instead of building one.
     #[arg(long, value_name = "ELF")]
     kernel: Option<PathBuf>,
@@ -75,6 +78,9 @@ impl Machine {
         }
         if self.duplex {
             run = run.duplex();
+        }
+        if self.avx2 {
+            run = run.avx2();
         }
         if let Some(kernel) = self.kernel {
             run = run.kernel(kernel);

@@ -64,8 +64,13 @@ fn arguments(kind: Kind) -> Vec<String> {
     } else {
         "hda-output"
     };
+    let cpu = if kind.avx2 {
+        "EPYC-Rome,-monitor"
+    } else {
+        "qemu64"
+    };
     let mut arguments = format!(
-        "-nodefaults -no-user-config -M q35 -accel tcg -cpu qemu64 -m 1536 -smp 1 -display none -vga none -nic none \
+        "-nodefaults -no-user-config -M q35 -accel tcg -cpu {cpu} -m 1536 -smp 1 -display none -vga none -nic none \
          -no-reboot -serial stdio -monitor none -qmp unix:qmp,server=on,wait=off -device intel-iommu,intremap=on \
          -device intel-hda,id=hda,addr=0x1b -device {codec},audiodev=card \
          -audiodev wav,id=card,path=card.wav,out.frequency=48000 \

@@ -88,4 +88,6 @@ pub struct Kind {
     pub realtime: bool,
     /// The card can record as well (QEMU's WAV file has no input: it records silence).
     pub duplex: bool,
+    /// The processor has AVX2; otherwise nothing that not every one has.
+    pub avx2: bool,
 }

@@ -79,6 +79,13 @@ impl Run {
         self
     }
 
+    /// Gives the machine a processor with AVX2.
+    #[must_use]
+    pub fn avx2(mut self) -> Self {
+        self.kind.avx2 = true;
+        self
+    }
+
     /// Puts what the card played here.
     #[must_use]
     pub fn wav(mut self, path: impl Into<PathBuf>) -> Self {

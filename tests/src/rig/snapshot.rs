@@ -37,7 +37,8 @@ pub fn snapshot(root: &Path, kind: Kind) -> Result<Snapshot> {
     let parts = Parts::gather(root, kind)?;
     let clock = if kind.realtime { "realtime" } else { "icount" };
     let card = if kind.duplex { "duplex" } else { "output" };
-    let prefix = format!("snapshot-{}-{clock}-{card}-", kind.xen.name());
+    let cpu = if kind.avx2 { "avx2" } else { "qemu64" };
+    let prefix = format!("snapshot-{}-{clock}-{card}-{cpu}-", kind.xen.name());
     let dir = root.join(format!("{prefix}{}", parts.key()));
     let state = dir.join("state");
     if !dir.exists() {
