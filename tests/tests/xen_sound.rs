@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tests::judge::exact::{self, Match};
 use tests::judge::recording::{Frame, RATE, Recording};
 use tests::judge::tone::{self, Expected};
-use tests::rig::{Outcome, Run};
+use tests::rig::{Outcome, Run, Xen};
 use tests::signal::{self, Tone};
 
 /// A directory for one test's material, emptied first.
@@ -26,7 +26,11 @@ fn stereo(path: &Path, samples: Vec<i16>) -> Vec<Frame> {
 
 /// Runs a script with a file for its guests; fails unless the script does well.
 fn run(script: &str, files: &[&Path]) -> (Outcome, Recording) {
-    let mut run = Run::new(script);
+    go(Run::new(script), files)
+}
+
+/// Runs with a file for its guests; fails unless the script does well.
+fn go(mut run: Run, files: &[&Path]) -> (Outcome, Recording) {
     for file in files {
         let name = file.file_name().expect("a file").to_string_lossy();
         run = run.guest_file(*file, format!("/material/{name}"));
@@ -60,6 +64,28 @@ fn a_guests_file_reaches_the_card_sample_for_sample() {
     let found = exact::find(&noise, &recording.frames);
     assert!(matches!(found, Match::At(_)), "{found}\n{outcome}");
     println!("noise of {} frames: {found}", noise.len());
+}
+
+#[test]
+fn a_processor_with_avx2_mixes_with_it_and_plays_the_same_samples() {
+    let file = material("avx2").join("noise.wav");
+    let noise = stereo(&file, signal::noise(2, 5 * RATE as usize));
+    let run = Run::new(include_str!("../scripts/one_guest.sh")).avx2();
+    let (outcome, recording) = go(run, &[&file]);
+    let ready = outcome.log("audiodom");
+    assert!(ready.contains(" tier=avx2 "), "{ready}\n{outcome}");
+    let found = exact::find(&noise, &recording.frames);
+    assert!(matches!(found, Match::At(_)), "{found}\n{outcome}");
+}
+
+#[test]
+fn the_next_xen_plays_the_same_samples() {
+    let file = material("next").join("noise.wav");
+    let noise = stereo(&file, signal::noise(8, 5 * RATE as usize));
+    let run = Run::new(include_str!("../scripts/one_guest.sh")).xen(Xen::V4_20);
+    let (outcome, recording) = go(run, &[&file]);
+    let found = exact::find(&noise, &recording.frames);
+    assert!(matches!(found, Match::At(_)), "{found}\n{outcome}");
 }
 
 #[test]
