@@ -31,6 +31,7 @@ pub mod mix;
 pub mod orders;
 pub mod pages;
 pub mod plane;
+pub mod policy;
 pub mod ring;
 pub mod seat;
 pub mod shadow;

@@ -11,10 +11,11 @@ use crate::engine::{Demand, Engine, EngineCounters};
 use crate::hw_params::Rules;
 use crate::link::{DeviceLink, DeviceSlot};
 use crate::mix::{Input, MAX_VOICES, Mixer, Voice};
+use crate::policy::Policy;
 use crate::seat::{Counter, Seat, SeatFault};
 use crate::statistics::Statistics;
 use crate::stream::Moment;
-use crate::world::{Card, CardFormat, Nanos, PAGE_OCTETS, World};
+use crate::world::{Card, CardFormat, DomId, Nanos, PAGE_OCTETS, World};
 use alloc::boxed::Box;
 use alloc::vec;
 use core::fmt;
@@ -156,6 +157,16 @@ impl<W: World> Plane<W> {
         for place in &mut self.seats {
             if let Some(seat) = place.take_if(|seat| seat.slot() == slot) {
                 seat.disconnect(world, &mut self.arena);
+            }
+        }
+    }
+
+    /// Lets a guest's connected streams do what `policy` says from now on. Those that connect later
+    /// have the default, until this is called again.
+    pub fn set_policy(&mut self, dom: DomId, policy: Policy) {
+        for (seat, voice) in self.seats.iter_mut().zip(&mut self.voices) {
+            if let Some(seat) = seat.as_mut().filter(|seat| seat.dom() == dom) {
+                seat.stream_mut().set_policy(policy, voice);
             }
         }
     }
@@ -380,6 +391,10 @@ impl<W: World> DataPlane<W> for Plane<W> {
 
     fn disconnect(&mut self, slot: DeviceSlot, world: &mut W) {
         self.disconnect(slot, world);
+    }
+
+    fn set_policy(&mut self, dom: DomId, policy: Policy) {
+        self.set_policy(dom, policy);
     }
 
     fn poll<C: Card>(&mut self, now: Nanos, world: &mut W, card: Option<&mut C>) -> Option<Nanos> {

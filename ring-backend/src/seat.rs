@@ -140,6 +140,12 @@ impl<W: World> Seat<W> {
         self.slot
     }
 
+    /// The guest.
+    #[must_use]
+    pub const fn dom(&self) -> DomId {
+        self.dom
+    }
+
     /// The stream.
     #[must_use]
     pub const fn stream(&self) -> &Stream {

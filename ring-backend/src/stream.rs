@@ -19,6 +19,7 @@ use crate::hw_params::{Rules, Shape};
 use crate::link::Direction;
 use crate::mix::{StreamSpec, Voice};
 use crate::pages;
+use crate::policy::Policy;
 use crate::shadow::Shadow;
 use crate::volume::Volumes;
 use crate::wire::{Answer, Open, Operation, Refusal, Span, Trigger};
@@ -123,6 +124,8 @@ pub struct Stream {
     rules: Rules,
     pcm: Option<Pcm>,
     volumes: Volumes,
+    /// What dom0 lets the guest do.
+    policy: Policy,
     /// Frames of the card during which the voice still rings after STOP.
     tail: u32,
     /// The voice is configured and the mixer has not said that it is ready for it.
@@ -140,6 +143,7 @@ impl Stream {
             rules,
             pcm: None,
             volumes: Volumes::default(),
+            policy: Policy::default(),
             tail: 0,
             unprepared: false,
             counters: Counters::default(),
@@ -167,6 +171,20 @@ impl Stream {
     /// The mixer is ready for the voice.
     pub const fn set_prepared(&mut self) {
         self.unprepared = false;
+    }
+
+    /// What dom0 lets the guest do.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Takes on what dom0 lets the guest do, at once and without a click.
+    pub fn set_policy(&mut self, policy: Policy, voice: &mut Voice) {
+        if self.policy != policy {
+            self.policy = policy;
+            self.volumes.apply(&policy, voice);
+        }
     }
 
     /// Serves one request.
@@ -223,7 +241,7 @@ impl Stream {
             .map_err(|_| Refusal::Invalid)?;
         self.tail = 0;
         self.unprepared = true;
-        self.volumes.apply(voice);
+        self.volumes.apply(&self.policy, voice);
         let octets = open.buffer_octets as usize;
         let run = desk.arena.take(octets).ok_or(Refusal::NoRoom)?;
         let (refs, ring) = desk.arena.get_mut(&run);

@@ -4,6 +4,11 @@
 //! is configured. Units: `XENSND_OP_SET_VOLUME` in `sndif.h`, 0.001 dB, 0 is unchanged.
 
 use crate::mix::{MAX_CHANNELS as CHANNELS, Voice};
+use crate::policy::Policy;
+
+/// The most that a guest's own level counts for, +6.02 dB: the loudest that a voice can be. A guest
+/// cannot undo more of its policy's volume than that.
+const LOUDEST: i32 = 6_020;
 
 /// One level and one mute per channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -17,11 +22,10 @@ impl Volumes {
     pub const OCTETS: usize = 4 * CHANNELS;
 
     /// Takes a little-endian level per channel, from the first channel on.
-    pub fn set_levels(&mut self, octets: &[u8], voice: &mut Voice) {
+    pub fn set_levels(&mut self, octets: &[u8]) {
         for (level, word) in self.levels.iter_mut().zip(octets.chunks_exact(4)) {
             *level = i32::from_le_bytes(word.try_into().unwrap_or_default());
         }
-        self.apply(voice);
     }
 
     /// The levels as the guest wants them laid out.
@@ -35,7 +39,7 @@ impl Volumes {
     }
 
     /// Mutes or unmutes each channel whose octet is not 0.
-    pub fn set_mutes(&mut self, which: &[u8], muted: bool, voice: &mut Voice) {
+    pub fn set_mutes(&mut self, which: &[u8], muted: bool) {
         for (state, _) in self
             .muted
             .iter_mut()
@@ -44,14 +48,13 @@ impl Volumes {
         {
             *state = muted;
         }
-        self.apply(voice);
     }
 
-    /// Makes the voice sound as loud as this says.
-    pub fn apply(&self, voice: &mut Voice) {
+    /// Makes the voice sound as loud as this and the guest's policy say together.
+    pub fn apply(&self, policy: &Policy, voice: &mut Voice) {
         for (channel, (level, muted)) in self.levels.into_iter().zip(self.muted).enumerate() {
-            voice.set_gain(channel, level);
-            voice.set_mute(channel, muted);
+            voice.set_gain(channel, level.min(LOUDEST).saturating_add(policy.volume));
+            voice.set_mute(channel, muted || policy.muted);
         }
     }
 }

@@ -13,6 +13,7 @@ pub use device::{DeviceView, ERROR_OCTETS};
 
 use crate::config::Survey;
 use crate::link::{DeviceLink, DeviceSlot};
+use crate::policy::Policy;
 use crate::statistics::Statistics;
 use crate::world::{Card, DomId, Nanos};
 use crate::xenstore::{Client, PAYLOAD_OCTETS, Refused, Reply, StoreError, Ticket, index, names};
@@ -52,6 +53,10 @@ pub trait DataPlane<W> {
 
     /// Gives everything of a device back. Nothing if it is not connected.
     fn disconnect(&mut self, slot: DeviceSlot, world: &mut W);
+
+    /// Lets a guest's connected devices do what `policy` says from now on; one that connects later
+    /// may not use the microphone until this is called again.
+    fn set_policy(&mut self, dom: DomId, policy: Policy);
 
     /// Serves every device and the card. Returns when to be called next if nothing happens;
     /// `None` while no sound moves.

@@ -15,7 +15,8 @@ impl Stream {
     ) -> Result<(), Refusal> {
         let mut octets = [0; Volumes::OCTETS];
         let levels = self.fetch_controls(span, 4, &mut octets, desk)?;
-        self.volumes.set_levels(levels, voice);
+        self.volumes.set_levels(levels);
+        self.volumes.apply(&self.policy, voice);
         Ok(())
     }
 
@@ -43,7 +44,8 @@ impl Stream {
     ) -> Result<(), Refusal> {
         let mut octets = [0; Volumes::OCTETS];
         let which = self.fetch_controls(span, 1, &mut octets, desk)?;
-        self.volumes.set_mutes(which, muted, voice);
+        self.volumes.set_mutes(which, muted);
+        self.volumes.apply(&self.policy, voice);
         Ok(())
     }
 

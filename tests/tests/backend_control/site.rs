@@ -3,8 +3,9 @@
 use ring_backend::backend::Backend;
 use ring_backend::control::DataPlane;
 use ring_backend::link::{DeviceLink, DeviceSlot};
+use ring_backend::policy::Policy;
 use ring_backend::statistics::Statistics;
-use ring_backend::world::{Card, CardFault, CardFormat, Nanos};
+use ring_backend::world::{Card, CardFault, CardFormat, DomId, Nanos};
 use ring_backend::xenstore::Client;
 use std::collections::{BTreeMap, VecDeque};
 use tests::fake::guest::Guest;
@@ -22,6 +23,8 @@ pub struct Accounts {
     pub refuse: Option<&'static str>,
     pub faults: VecDeque<(DeviceSlot, &'static str)>,
     pub playing: bool,
+    /// What the guests of connected devices may do.
+    pub policies: BTreeMap<u16, Policy>,
     pub frames: u64,
 }
 
@@ -46,6 +49,10 @@ impl DataPlane<()> for Accounts {
     fn disconnect(&mut self, slot: DeviceSlot, (): &mut ()) {
         let link = self.linked.remove(&slot.0);
         assert!(link.is_some(), "slot {} is not connected", slot.0);
+    }
+
+    fn set_policy(&mut self, dom: DomId, policy: Policy) {
+        self.policies.insert(dom.0, policy);
     }
 
     fn poll<C: Card>(&mut self, now: Nanos, (): &mut (), _: Option<&mut C>) -> Option<Nanos> {
