@@ -37,6 +37,11 @@ impl Scratch {
             low: vec![0; planes],
         }
     }
+
+    /// Room for as many samples, at most those of [`OUTPUTS`] frames.
+    pub fn samples(&mut self, samples: usize) -> &mut [i32] {
+        part(&mut self.spread, samples)
+    }
 }
 
 /// What converting takes.

@@ -27,14 +27,14 @@ pub struct Mixer {
 }
 
 /// Memory that outlives no render.
-struct Work {
+pub(super) struct Work {
     /// Sums of what is not direct, one per sample of [`OUTPUTS`] frames.
-    sums: Vec<i64>,
+    pub(super) sums: Vec<i64>,
     /// Of each input, whether all of it can be summed from its octets.
     straight: Vec<bool>,
     /// Of each other input, the frames used.
     taken: Vec<usize>,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
 }
 
 impl Mixer {
@@ -71,6 +71,12 @@ impl Mixer {
                 .tables
                 .get(voice.resampler.plan(), &mut budget)
                 .is_some()
+    }
+
+    /// What converting takes, and how much of tables may be worked out.
+    pub(super) fn parts(&mut self) -> (Tier, &mut Tables, &mut Work, usize) {
+        self.tables.tick();
+        (self.tier, &mut self.tables, &mut self.work, TABLE_BUDGET)
     }
 
     /// Renders `frames` frames into `out`, as many as fit; what is beyond them is left alone.

@@ -9,6 +9,7 @@
 //! a lone 16-bit stream reaches a 16-bit card bit for bit. All memory is taken in
 //! [`Mixer::new`] and by the [`Voice`]s themselves; rendering allocates nothing.
 
+mod capture;
 mod convert;
 #[cfg(target_arch = "x86_64")]
 mod convolve;

@@ -41,6 +41,17 @@ pub(super) struct Gains {
 }
 
 impl Gains {
+    /// Every channel as it is.
+    pub(super) const UNITY: Self = Self {
+        milli_db: [0; MAX_CHANNELS],
+        muted: [false; MAX_CHANNELS],
+        from: [Gain::UNITY; MAX_CHANNELS],
+        to: [Gain::UNITY; MAX_CHANNELS],
+        target: [Gain::UNITY; MAX_CHANNELS],
+        done: u32::MAX,
+        log2_frames: 0,
+    };
+
     pub(super) const fn moving(&self) -> bool {
         self.done < 1 << self.log2_frames
     }
@@ -103,15 +114,7 @@ impl Voice {
             matrix: Matrix::EMPTY,
             resampler: Resampler::IDLE,
             resamples: false,
-            gains: Gains {
-                milli_db: [0; MAX_CHANNELS],
-                muted: [false; MAX_CHANNELS],
-                from: [Gain::UNITY; MAX_CHANNELS],
-                to: [Gain::UNITY; MAX_CHANNELS],
-                target: [Gain::UNITY; MAX_CHANNELS],
-                done: u32::MAX,
-                log2_frames: 0,
-            },
+            gains: Gains::UNITY,
             mend: Mend::new(),
             levels: None,
             quality: Quality::Best,
@@ -157,6 +160,11 @@ impl Voice {
         self.frame_octets = spec.format.octets().unwrap_or(0) * usize::from(spec.channels);
         self.reset();
         Ok(())
+    }
+
+    /// Sets how long a change of volume takes.
+    pub(super) const fn set_ramp(&mut self, log2_frames: u32) {
+        self.gains.log2_frames = log2_frames;
     }
 
     /// How much work resampling may be, from the next [`Voice::configure`] on.
