@@ -7,7 +7,7 @@
 
 use crate::hypercall::{self, Errno};
 use crate::shared::Shared;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use heapless::Vec;
 use ring_backend::world::{DomId, LocalPort, Nanos, RemotePort};
 use spin::Mutex;
@@ -22,6 +22,14 @@ const PORTS: u32 = 4096;
 
 /// The ports that end a sleep.
 static LISTED: Mutex<Vec<u32, MAX_PORTS>> = Mutex::new(Vec::new());
+
+/// Ports that are open.
+static OPENED: AtomicU32 = AtomicU32::new(0);
+
+/// How many ports are open.
+pub fn opened() -> u32 {
+    OPENED.load(Ordering::Relaxed)
+}
 
 /// Sleeps that ended, and the time spent awake.
 static WAKEUPS: AtomicU64 = AtomicU64::new(0);
@@ -56,6 +64,7 @@ fn open(open: impl FnOnce() -> Result<u32, Errno>) -> Result<LocalPort, Errno> {
     }
     let port = open()?;
     let _ = listed.push(port);
+    OPENED.fetch_add(1, Ordering::Relaxed);
     drop(listed);
     // Xen may have set it while binding; nothing was said yet.
     take(LocalPort(port));
@@ -114,7 +123,9 @@ pub fn bind_pirq(pirq: u32) -> Result<LocalPort, Errno> {
 pub fn close(port: LocalPort) {
     let mut argument = xen::evtchn_close { port: port.0 };
     // Only a port that is not open is refused, and then there is nothing to close.
-    let _ = hypercall::event_channel(&mut argument);
+    if hypercall::event_channel(&mut argument).is_ok() {
+        OPENED.fetch_sub(1, Ordering::Relaxed);
+    }
     listen(port, false);
     take(port);
 }

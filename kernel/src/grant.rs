@@ -11,6 +11,7 @@ use crate::hypercall::{self, Errno};
 use crate::mm::{self, PAGE};
 use crate::shared::Shared;
 use crate::window::{MapError, Window};
+use core::sync::atomic::{AtomicU32, Ordering};
 use heapless::Vec;
 use ring_backend::world::{ClaimedRef, DomId, GrantFault, SharedPage};
 use spin::Mutex;
@@ -25,6 +26,14 @@ const BATCH: usize = 32;
 const FIRST_OWN_REF: usize = 8;
 /// Entries of one frame of the table, all that we use.
 const OWN_REFS: usize = PAGE / size_of::<GrantEntry>();
+
+/// Pages of guests that are mapped.
+static MAPPED: AtomicU32 = AtomicU32::new(0);
+
+/// How many pages of guests are mapped.
+pub fn mapped() -> u32 {
+    MAPPED.load(Ordering::Relaxed)
+}
 
 /// A guest's page, mapped read-write; dropping it unmaps.
 pub struct MappedPage {
@@ -49,12 +58,15 @@ pub fn map(dom: DomId, gref: ClaimedRef) -> Result<MappedPage, GrantFault> {
     // SAFETY: the address is the window's own and not mapped.
     let called = unsafe { hypercall::map_grant(&mut argument) };
     match called.map_or(GENERAL_ERROR, |()| argument.status) {
-        0 => Ok(MappedPage {
-            // SAFETY: mapped until the drop below, and used through this only.
-            page: unsafe { Shared::new(window.va(), PAGE) },
-            handle: argument.handle,
-            window,
-        }),
+        0 => {
+            MAPPED.fetch_add(1, Ordering::Relaxed);
+            Ok(MappedPage {
+                // SAFETY: mapped until the drop below, and used through this only.
+                page: unsafe { Shared::new(window.va(), PAGE) },
+                handle: argument.handle,
+                window,
+            })
+        }
         status => Err(GrantFault { status }),
     }
 }
@@ -72,6 +84,7 @@ impl Drop for MappedPage {
         if called.is_err() || argument.status != 0 {
             panic!("cannot unmap a guest's page: status {}", argument.status);
         }
+        MAPPED.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -169,5 +169,6 @@ fn end(card: Option<HdaCard>, order: orders::Shutdown) -> ! {
     hypercall::shutdown(match order {
         orders::Shutdown::PowerOff => hypercall::Shutdown::PowerOff,
         orders::Shutdown::Reboot => hypercall::Shutdown::Reboot,
+        orders::Shutdown::Crash => hypercall::Shutdown::Crash,
     })
 }

@@ -3,7 +3,7 @@
 use crate::event;
 use crate::grant::{self, MappedPage};
 use ring_backend::world::{
-    ClaimedRef, DomId, EventFault, GrantFault, LocalPort, RemotePort, World,
+    ClaimedRef, DomId, EventFault, GrantFault, Holding, LocalPort, RemotePort, World,
 };
 
 /// The real world: Xen.
@@ -50,6 +50,13 @@ impl World for Xen {
 
     fn take_event(&mut self, port: LocalPort) -> bool {
         event::take(port)
+    }
+
+    fn holding(&self) -> Holding {
+        Holding {
+            pages: grant::mapped(),
+            ports: event::opened(),
+        }
     }
 
     fn listen(&mut self, port: LocalPort, wanted: bool) -> bool {

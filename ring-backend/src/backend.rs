@@ -6,6 +6,7 @@
 
 use crate::control::{Control, DataPlane};
 use crate::orders::{Orders, Shutdown};
+use crate::statistics::Held;
 use crate::status::{LoopCounters, Status};
 use crate::world::{Card, Nanos};
 use crate::xenstore::{Client, Incoming, Lost, Transport};
@@ -157,8 +158,13 @@ impl<P> Backend<P> {
             }
             self.control
                 .advance(now, &mut self.client, &mut self.plane, world);
+            let held = Held {
+                watches: self.client.watches(),
+                devices: self.control.taken(),
+                ..self.plane.held(world)
+            };
             self.status
-                .advance(now, &mut self.client, &self.control, &self.plane);
+                .advance(now, &mut self.client, &self.control, &self.plane, &held);
             match self.client.poll(store)? {
                 None => return Ok(false),
                 Some(Incoming::Event { path, token }) => {

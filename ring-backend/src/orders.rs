@@ -1,7 +1,8 @@
-//! What the toolstack orders this domain to do: `control/shutdown`.
+//! What the toolstack orders this domain to do: `control/shutdown` and `control/sysrq`.
 //!
 //! Source: `docs/misc/xenstore-paths.pandoc` of Xen. An order is acknowledged by emptying the node;
-//! the toolstack then waits for the domain to end.
+//! the toolstack then waits for the domain to end. Of the keys of `xl sysrq`, `c` means here what
+//! it means to Linux: crash on purpose, to see that `on_crash` does what it should.
 //!
 //! Writing anything to `control/refresh` makes the domain publish its numbers: while nothing
 //! changes it publishes none.
@@ -12,6 +13,7 @@ use crate::xenstore::{Client, Reply, StoreError, Ticket};
 /// The watched directory and its nodes, relative to this domain's directory.
 const CONTROL: &str = "control";
 const SHUTDOWN: &str = "control/shutdown";
+const SYSRQ: &str = "control/sysrq";
 const REFRESH: &str = "control/refresh";
 const TOKEN: &str = "s";
 /// How long to wait after xenstore refused the watch.
@@ -24,6 +26,8 @@ pub enum Shutdown {
     PowerOff,
     /// `reboot`.
     Reboot,
+    /// `xl sysrq DOMAIN c`.
+    Crash,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,7 @@ enum Step {
     OfferReboot,
     Read,
     Acknowledge,
+    ReadKey,
 }
 
 /// The toolstack's orders. One request in flight.
@@ -42,6 +47,7 @@ pub struct Orders {
     todo: Option<Step>,
     sent: Option<(Ticket, Step)>,
     changed: bool,
+    pressed: bool,
     retry: Option<Nanos>,
     order: Option<Shutdown>,
     told: Option<Shutdown>,
@@ -63,6 +69,7 @@ impl Orders {
             todo: Some(Step::OfferPowerOff),
             sent: None,
             changed: false,
+            pressed: false,
             retry: None,
             order: None,
             told: None,
@@ -90,9 +97,11 @@ impl Orders {
     /// Takes a watch event; false if it is not ours.
     pub fn event(&mut self, path: &str, token: &str) -> bool {
         let ours = token == TOKEN;
-        let refresh = path == REFRESH;
-        self.refresh |= ours && refresh;
-        self.changed |= ours && !refresh;
+        match path {
+            REFRESH => self.refresh |= ours,
+            SYSRQ => self.pressed |= ours,
+            _ => self.changed |= ours,
+        }
         ours
     }
 
@@ -121,7 +130,10 @@ impl Orders {
                 self.refused |= self.order.is_none() && !value.is_empty();
                 self.todo = (!value.is_empty()).then_some(Step::Acknowledge);
             }
-            (Step::Read, Err(_)) => {}
+            (Step::Read | Step::ReadKey, Err(_)) => {}
+            (Step::ReadKey, Ok(key)) => {
+                self.told = self.told.or((key == b"c").then_some(Shutdown::Crash));
+            }
             (Step::Acknowledge, _) => self.told = self.told.or(self.order),
         }
         true
@@ -137,6 +149,9 @@ impl Orders {
             self.changed = false;
             self.todo = Some(Step::Read);
         }
+        if self.todo.is_none() && core::mem::take(&mut self.pressed) {
+            self.todo = Some(Step::ReadKey);
+        }
         let Some(step) = self.todo else {
             return;
         };
@@ -145,6 +160,7 @@ impl Orders {
             Step::OfferPowerOff => client.write("control/feature-poweroff", b"1"),
             Step::OfferReboot => client.write("control/feature-reboot", b"1"),
             Step::Read => client.read(SHUTDOWN),
+            Step::ReadKey => client.read(SYSRQ),
             Step::Acknowledge => client.write(SHUTDOWN, b""),
         };
         if let Ok(ticket) = sent {

@@ -5,6 +5,10 @@
 //! must be; until then the domain sleeps unless a guest signals. All memory is taken once, when
 //! the plane is made.
 
+mod fault;
+
+pub use fault::DeviceFault;
+
 use crate::arena::Arena;
 use crate::control::DataPlane;
 use crate::engine::{Demand, Engine, EngineCounters};
@@ -12,13 +16,12 @@ use crate::hw_params::Rules;
 use crate::link::{DeviceLink, DeviceSlot};
 use crate::mix::{Input, MAX_VOICES, Mixer, Voice};
 use crate::policy::Policy;
-use crate::seat::{Counter, Seat, SeatFault};
-use crate::statistics::Statistics;
+use crate::seat::{Counter, Seat};
+use crate::statistics::{Held, Statistics};
 use crate::stream::Moment;
 use crate::world::{Card, CardFormat, DomId, Nanos, PAGE_OCTETS, World};
 use alloc::boxed::Box;
 use alloc::vec;
-use core::fmt;
 
 /// The most streams that a plane can be made for.
 pub const STREAMS_MOST: usize = MAX_VOICES;
@@ -48,35 +51,6 @@ impl Default for Limits {
             arena_octets: 1 << 20,
             buffer_octets: 256 << 10,
             strikes: 16,
-        }
-    }
-}
-
-/// Why a device could not be connected, or is served no longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceFault {
-    /// The slot has a device already.
-    InUse,
-    /// As many streams are connected as the plane can hold.
-    NoRoom,
-    /// A page or a port could not be had; which stream's.
-    Stream(u8, SeatFault),
-    /// The guest's counters on a stream's request ring are impossible; which stream's.
-    BrokenRing(u8),
-}
-
-impl fmt::Display for DeviceFault {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InUse => write!(out, "the slot is in use"),
-            Self::NoRoom => write!(out, "no room for its streams"),
-            Self::Stream(index, SeatFault::Grant(fault)) => {
-                write!(out, "stream {index}: grant status {}", fault.status)
-            }
-            Self::Stream(index, SeatFault::Event(fault)) => {
-                write!(out, "stream {index}: event channel errno {}", fault.errno)
-            }
-            Self::BrokenRing(index) => write!(out, "stream {index}: impossible ring"),
         }
     }
 }
@@ -132,7 +106,7 @@ impl<W: World> Plane<W> {
         }
         let free = self.seats.iter().filter(|seat| seat.is_none()).count();
         if link.streams.len() > free {
-            return Err(DeviceFault::NoRoom);
+            return Err(DeviceFault::NoRoom(free));
         }
         let limit = self.limits.buffer_octets.min(self.arena.capacity());
         for (index, stream) in (0..).zip(&link.streams) {
@@ -407,5 +381,14 @@ impl<W: World> DataPlane<W> for Plane<W> {
 
     fn statistics(&self, slot: DeviceSlot, stream: u8) -> Option<Statistics> {
         self.statistics(slot, stream)
+    }
+
+    fn held(&self, world: &W) -> Held {
+        Held {
+            world: world.holding(),
+            streams: self.seats.iter().flatten().count(),
+            buffer_octets: self.arena.capacity() - self.arena.free_octets(),
+            ..Held::default()
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What the data plane tells about one stream, for the status that an administrator reads.
 
 use crate::format::SampleFormat;
+use crate::world::Holding;
+use core::fmt;
 
 /// One stream at one moment. All counters restart when the device connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -24,4 +26,30 @@ pub struct Statistics {
     pub added_latency_frames: Option<u32>,
     /// Highest sample since the last reading, of 32767.
     pub peak: u16,
+}
+
+/// What is held of guests, and of Xen for them: the same before a guest comes and after it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Pages and ports, as the world counts them.
+    pub world: Holding,
+    /// Streams of connected devices.
+    pub streams: usize,
+    /// Octets of the room for open buffers that are taken.
+    pub buffer_octets: usize,
+    /// Slots of the device table that are taken.
+    pub devices: usize,
+    /// Watches that xenstore holds for the domain.
+    pub watches: u32,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Holding { pages, ports } = self.world;
+        write!(
+            out,
+            "pages={pages} ports={ports} watches={} devices={} streams={} buffers={}",
+            self.watches, self.devices, self.streams, self.buffer_octets
+        )
+    }
 }

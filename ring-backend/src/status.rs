@@ -5,6 +5,7 @@
 //! data/card                       what the kernel says of the card
 //! data/loop                       now_ns=… wakeups=… busy_ns=…
 //! data/ready                      what the kernel says of its start, once it is over
+//! data/held                       pages=… ports=… watches=… devices=… streams=… buffers=…
 //! data/guest/<domid>/<dev>/state  the backend's xenbus state
 //!                         /error  what is wrong, if anything
 //!                         /stream-<n>  playing=1 format=s16_le rate=48000 channels=2 …
@@ -16,7 +17,7 @@
 
 use crate::control::{Control, DataPlane, DeviceView};
 use crate::link::{DeviceSlot, STREAMS_PER_DEVICE};
-use crate::statistics::Statistics;
+use crate::statistics::{Held, Statistics};
 use crate::world::{DomId, Nanos};
 use crate::xenbus::State;
 use crate::xenstore::{Client, PATH_OCTETS, Reply, Ticket};
@@ -28,8 +29,10 @@ use heapless::String;
 const PASS_MILLIS: u64 = 500;
 /// Octets of a value; a stream's line with every number at its largest has 190.
 const VALUE_OCTETS: usize = 224;
-/// Nodes of the whole domain: `state`, `card`, `loop`, `ready`.
-const DOMAIN_NODES: usize = 4;
+/// Nodes of the whole domain: `state`, `card`, `loop`, `ready`, `held`.
+const DOMAIN_NODES: usize = 5;
+/// The last of them.
+const HELD: usize = DOMAIN_NODES - 1;
 /// Nodes of a device: removal of an older one's, `state`, `error`, its streams.
 const DEVICE_NODES: usize = 3 + STREAMS_PER_DEVICE;
 /// Octets of the card's description that are kept.
@@ -66,6 +69,7 @@ pub struct Status {
     rows: Box<[Row]>,
     card: String<CARD_OCTETS>,
     counters: Option<LoopCounters>,
+    held: Held,
     ready: Value,
     card_rate: u32,
     /// What was published last belongs to this count of the control plane's changes.
@@ -87,6 +91,7 @@ impl Status {
             rows: (0..devices).map(|_| Row::default()).collect(),
             card: String::new(),
             counters: None,
+            held: Held::default(),
             ready: Value::new(),
             card_rate: 0,
             changes: None,
@@ -155,11 +160,13 @@ impl Status {
         client: &mut Client,
         control: &Control,
         plane: &P,
+        held: &Held,
     ) {
         if self.sent.is_some() {
             return;
         }
-        self.dirty |= self.changes != Some(control.changes());
+        self.dirty |= self.changes != Some(control.changes()) || self.held != *held;
+        self.held = *held;
         let mut node = match self.at {
             Some(node) => node,
             None if (self.dirty || self.active) && now >= self.next_pass => {
@@ -173,7 +180,12 @@ impl Status {
         let end = self.rows.len() * DEVICE_NODES + DOMAIN_NODES;
         while node < end {
             let old = self.fingerprint(node).copied();
-            if let Some(change) = self.change(node, control, plane) {
+            let change = if node == HELD {
+                self.renew(node, path(format_args!("data/held")), text(&self.held))
+            } else {
+                self.change(node, control, plane)
+            };
+            if let Some(change) = change {
                 let sent = match &change {
                     (path, Some(value)) => client.write(path, value.as_bytes()),
                     (path, None) => client.rm(path),

@@ -45,6 +45,15 @@ pub struct EventFault {
     pub errno: i32,
 }
 
+/// What a domain holds of Xen's, as whoever makes the hypercalls counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Holding {
+    /// Pages of other domains mapped.
+    pub pages: u32,
+    /// Event channel ports open, whatever for.
+    pub ports: u32,
+}
+
 /// Bytes of a page.
 pub const PAGE_OCTETS: usize = 4096;
 
@@ -116,6 +125,9 @@ pub trait World {
 
     /// Whether the port was notified since the last call; clears it.
     fn take_event(&mut self, port: LocalPort) -> bool;
+
+    /// Counts what is mapped and open now.
+    fn holding(&self) -> Holding;
 
     /// Whether notifications of a port shall end a sleep; those of a new port do. `false` if
     /// this world cannot choose: then every port must be taken from, or the domain never sleeps.

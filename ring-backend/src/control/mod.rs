@@ -14,7 +14,7 @@ pub use device::{DeviceView, ERROR_OCTETS};
 use crate::config::Survey;
 use crate::link::{DeviceLink, DeviceSlot};
 use crate::policy::Policy;
-use crate::statistics::Statistics;
+use crate::statistics::{Held, Statistics};
 use crate::world::{Card, DomId, Nanos};
 use crate::xenstore::{Client, PAYLOAD_OCTETS, Refused, Reply, StoreError, Ticket, index, names};
 use alloc::boxed::Box;
@@ -68,6 +68,9 @@ pub trait DataPlane<W> {
 
     /// A stream's numbers; `None` if there is no such stream.
     fn statistics(&self, slot: DeviceSlot, stream: u8) -> Option<Statistics>;
+
+    /// Counts what is held of guests now, as far as this knows: neither slots nor watches.
+    fn held(&self, world: &W) -> Held;
 }
 
 /// The control plane.
@@ -133,6 +136,12 @@ impl Control {
     /// All slots, taken or not.
     pub fn slots(&self) -> impl Iterator<Item = DeviceSlot> + use<> {
         (0..self.devices.len()).filter_map(|index| u8::try_from(index).ok().map(DeviceSlot))
+    }
+
+    /// Slots that are taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.devices.iter().flatten().count()
     }
 
     /// Takes a watch event; false if it is not about a device.

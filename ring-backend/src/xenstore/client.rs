@@ -69,6 +69,7 @@ pub struct Client {
     payload: Box<[u8]>,
     payload_have: usize,
     strays: u32,
+    watches: u32,
 }
 
 impl Default for Client {
@@ -90,7 +91,14 @@ impl Client {
             payload: vec![0; PAYLOAD_OCTETS].into_boxed_slice(),
             payload_have: 0,
             strays: 0,
+            watches: 0,
         }
+    }
+
+    /// Watches that xenstore holds for this connection, by its own replies.
+    #[must_use]
+    pub fn watches(&self) -> u32 {
+        self.watches
     }
 
     /// Messages that answered nothing or made no sense.
@@ -310,6 +318,11 @@ impl Client {
             waiting == ticket && (kind == header.kind || header.kind == Kind::Error)
         })?;
         self.waiting.swap_remove(place);
+        match header.kind {
+            Kind::Watch => self.watches = self.watches.saturating_add(1),
+            Kind::Unwatch => self.watches = self.watches.saturating_sub(1),
+            _ => {}
+        }
         Some(Known::Reply(ticket))
     }
 

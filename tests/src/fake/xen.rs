@@ -2,8 +2,8 @@
 
 use super::seed::Seed;
 use ring_backend::world::{
-    ClaimedRef, DomId, EventFault, GrantFault, LocalPort, PAGE_OCTETS, RemotePort, SharedPage,
-    World,
+    ClaimedRef, DomId, EventFault, GrantFault, Holding, LocalPort, PAGE_OCTETS, RemotePort,
+    SharedPage, World,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -367,6 +367,14 @@ impl World for FakeXen {
         let taken = std::mem::take(pending);
         self.0.taken.set(self.0.taken.get() + u64::from(taken));
         taken
+    }
+
+    fn holding(&self) -> Holding {
+        let (pages, ports) = self.held();
+        Holding {
+            pages: pages as u32,
+            ports: ports as u32,
+        }
     }
 
     fn listen(&mut self, port: LocalPort, wanted: bool) -> bool {

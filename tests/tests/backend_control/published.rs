@@ -206,6 +206,36 @@ fn the_toolstacks_order_to_end_is_acknowledged_and_told() {
 }
 
 #[test]
+fn a_crash_on_purpose_is_told_and_no_other_key_does_anything() {
+    let mut site = Site::new(4, 9);
+    site.run(10);
+    let node = site.toolstack.home("control/sysrq");
+    for (key, wanted) in [("", None), ("s", None), ("c", Some(Shutdown::Crash))] {
+        site.store.write(DOM0, &node, key).expect("dom0");
+        site.run(10);
+        assert_eq!(site.backend.shutdown_requested(), wanted, "{key}");
+    }
+}
+
+#[test]
+fn what_is_held_of_guests_is_published_and_nothing_once_they_are_gone() {
+    let mut site = Site::new(4, 10);
+    site.run(1_000);
+    let empty = site.data("held").expect("a line");
+    assert!(empty.contains(" watches=2 devices=0 streams=0 "), "{empty}");
+    site.connect(&Vsnd::card(3, 0, 1, 1));
+    site.connect(&Vsnd::card(4, 0, 2, 1));
+    site.run(1_000);
+    let full = site.data("held").expect("a line");
+    assert!(full.contains(" watches=4 devices=2 streams=5 "), "{full}");
+    for guest in [3, 4] {
+        site.toolstack.destroy(guest, 0);
+    }
+    site.run(2_000);
+    assert_eq!(site.data("held").as_deref(), Some(&*empty));
+}
+
+#[test]
 fn an_idle_domain_publishes_its_counters_when_asked_and_then_rests() {
     let mut site = Site::new(4, 8);
     site.run(2_000);

@@ -4,7 +4,7 @@ use ring_backend::backend::Backend;
 use ring_backend::control::DataPlane;
 use ring_backend::link::{DeviceLink, DeviceSlot};
 use ring_backend::policy::Policy;
-use ring_backend::statistics::Statistics;
+use ring_backend::statistics::{Held, Statistics};
 use ring_backend::world::{Card, CardFault, CardFormat, DomId, Nanos};
 use ring_backend::xenstore::Client;
 use std::collections::{BTreeMap, VecDeque};
@@ -75,6 +75,13 @@ impl DataPlane<()> for Accounts {
             first_sound_ns: Some(7_000_000),
             ..Statistics::default()
         })
+    }
+
+    fn held(&self, (): &()) -> Held {
+        Held {
+            streams: self.linked.values().map(|link| link.streams.len()).sum(),
+            ..Held::default()
+        }
     }
 }
 
@@ -236,6 +243,11 @@ impl Site {
         assert_eq!(self.linked(), 0, "devices are still connected");
         assert_eq!(self.known(), 0, "slots are still taken");
         assert_eq!(self.store.watches(BACKEND), 2, "watches are left");
+        assert_eq!(
+            self.backend.client().watches(),
+            2,
+            "its own count of watches is wrong"
+        );
         assert_eq!(self.backend.client().waiting(), 0, "requests are left");
     }
 }
