@@ -138,6 +138,7 @@ fn each_register_stuck_at_any_step_is_named_or_endured() {
                     offset,
                     octets,
                     value,
+                    flips: false,
                     from,
                 };
                 let faults = Faults {
@@ -169,6 +170,7 @@ fn a_device_that_disappears_at_any_step_is_noticed() {
                 offset: 0,
                 octets: 0x4000,
                 value: 0xFF,
+                flips: false,
                 from,
             };
             let machine = Machine::new(model, [(0, codecs::desktop())]).with(Faults {
@@ -186,7 +188,7 @@ fn a_device_that_disappears_at_any_step_is_noticed() {
 }
 
 #[test]
-fn a_device_that_disappears_while_it_plays_loses_its_position() {
+fn a_device_that_disappears_while_it_plays_is_called_absent() {
     let machine = broken(Faults::default());
     let mut card = bring_up(&machine, "nothing").expect("it comes up");
     card.start().expect("it starts");
@@ -195,10 +197,11 @@ fn a_device_that_disappears_while_it_plays_loses_its_position() {
         offset: 0,
         octets: 0x4000,
         value: 0xFF,
+        flips: false,
         from: 0,
     });
     let now = machine.clock().now();
-    assert_eq!(card.position(now), Err(CardError::PositionLost));
+    assert_eq!(card.position(now), Err(CardError::Absent));
     let _ = card.interrupt();
     let before = machine.state().micros();
     card.quiesce();

@@ -3,7 +3,8 @@
 use super::CardError;
 use super::bring_up::bring_up;
 use super::codec::{Codec, CodecFault};
-use super::controller::{self, Codecs, Controller, Transport};
+use super::controller::{Codecs, Controller, Transport};
+use super::power::Power;
 use super::route::Route;
 use super::stream::{Causes, OutputStream, StreamSetup};
 use super::verb::{CodecAddress, SampleBits, StreamFormat, StreamTag, VerbFault};
@@ -13,6 +14,8 @@ use crate::{Clock, DmaMemory, DmaPage, Micros, Regs};
 pub const RATE: u32 = 48_000;
 /// Samples of a frame.
 pub const CHANNELS: u8 = 2;
+/// Tag of the output on the link.
+const TAG: StreamTag = StreamTag::ONE;
 /// How long verbs may take in all while a card is brought up.
 const VERBS: Micros = Micros::millis(1500);
 
@@ -62,12 +65,13 @@ impl Format {
 /// A card ready to play.
 pub struct Card<R: Regs, C: Clock, P: DmaPage> {
     // Dropped first: it ends all DMA before the ring's pages go.
-    controller: Controller<R, C, P>,
-    stream: OutputStream<P>,
-    codec: Codec,
-    route: Route,
-    format: Format,
+    pub(super) controller: Controller<R, C, P>,
+    pub(super) stream: OutputStream<P>,
+    pub(super) codec: Codec,
+    pub(super) route: Route,
+    pub(super) format: Format,
     interrupts: bool,
+    pub(super) power: Power,
 }
 
 impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
@@ -98,23 +102,36 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         let octets = u32::try_from(format.frame_octets()).unwrap_or(0);
         let setup = StreamSetup {
             pages: options.ring_pages,
-            tag: StreamTag::ONE,
+            tag: TAG,
             format: StreamFormat::stereo_48k(bits),
             octets_per_second: RATE.saturating_mul(octets),
         };
         let stream = OutputStream::new(&controller, memory, setup)?;
-        let clock = controller.clock.clone();
-        let (format_code, tag) = (setup.format, setup.tag);
-        bring_up(&mut controller, &clock, &codec, &route, format_code, tag)?;
-        controller.limit_verbs(None);
-        Ok(Self {
+        let mut card = Self {
             controller,
             stream,
             codec,
             route,
             format,
             interrupts: options.interrupts,
-        })
+            power: Power::default(),
+        };
+        card.set_route_up()?;
+        card.controller.limit_verbs(None);
+        Ok(card)
+    }
+
+    /// Sets the whole route up, whatever its state.
+    pub(super) fn set_route_up(&mut self) -> Result<(), VerbFault> {
+        let clock = self.controller.clock.clone();
+        let format = StreamFormat::stereo_48k(self.format.bits);
+        let Self {
+            controller,
+            codec,
+            route,
+            ..
+        } = self;
+        bring_up(controller, &clock, codec, route, format, TAG)
     }
 
     /// The one format of the output.
@@ -156,29 +173,51 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         self.controller.transport()
     }
 
-    /// Fills the ring with silence and plays from frame 0.
+    /// Fills the ring with silence and plays from frame 0, out of whatever state the card is in:
+    /// at low power it wakes first, after a fault it is reset first.
     ///
     /// # Errors
-    /// The stream does not start.
+    /// What stood in the way; the device is quiet then.
     pub fn start(&mut self) -> Result<(), CardError> {
-        self.stream.start(&mut self.controller, self.interrupts)
+        self.wake()?;
+        let started = self.stream.start(&mut self.controller, self.interrupts);
+        if started.is_err() {
+            self.quiesce();
+        }
+        started
     }
 
     /// Stops playing.
     ///
     /// # Errors
-    /// The stream does not stop; [`Self::quiesce`] is left.
+    /// The stream does not stop; the whole device was made quiet instead.
     pub fn stop(&mut self) -> Result<(), CardError> {
-        self.stream.stop(&mut self.controller)
+        if self.power == Power::Off {
+            return Ok(());
+        }
+        let stopped = self.stream.stop(&mut self.controller);
+        if stopped.is_err() {
+            self.quiesce();
+        }
+        stopped
     }
 
     /// Frames played since the start; never decreases and does not outrun `now`, which is on the
     /// clock that the card was given.
     ///
     /// # Errors
-    /// `PositionLost`: not started, or the controller is gone or stuck.
+    /// `PositionLost`: not started, or the controller is stuck. `Absent`: it is gone. The device
+    /// is quiet then.
     pub fn position(&mut self, now: Micros) -> Result<u64, CardError> {
-        let octets = self.stream.position(&self.controller, now)?;
+        let octets = match self.stream.position(&self.controller, now) {
+            Ok(octets) => octets,
+            Err(error) => {
+                if self.stream.runs() {
+                    self.quiesce();
+                }
+                return Err(error);
+            }
+        };
         let frame = self.format.frame_octets() as u64;
         Ok(octets.checked_div(frame).unwrap_or(0))
     }
@@ -196,16 +235,14 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         self.stream.clear(from.wrapping_mul(frame as u64), octets);
     }
 
-    /// Serves an interrupt: clears all its causes and says what they were.
+    /// Serves an interrupt: clears all its causes and says what they were. A stream that could
+    /// not read its descriptors has lost its position; the device is quiet then.
     pub fn interrupt(&mut self) -> Causes {
-        self.stream.interrupt(&mut self.controller)
-    }
-
-    /// Makes the device stop all DMA and interrupts, within 10 ms, and leaves it in reset. Only
-    /// another [`Self::bring_up`] plays again.
-    pub fn quiesce(&mut self) {
-        self.stream.forget_position();
-        controller::quiesce(&mut self.controller.regs, &self.controller.clock);
+        let causes = self.stream.interrupt(&mut self.controller);
+        if causes.descriptor_error {
+            self.quiesce();
+        }
+        causes
     }
 }
 

@@ -1,6 +1,9 @@
 //! The controller: reset, verbs by whichever way works, and off (§3.3, §4).
 
-use super::regs::{DPLBASE, GCAP, GCTL, GCTL_CRST, INTCTL, SD_RUN, STATESTS, StreamRegs, WAKEEN};
+use super::regs::{
+    DPLBASE, DPLBASE_ENABLE, DPUBASE, GCAP, GCTL, GCTL_CRST, INTCTL, SD_RUN, STATESTS, StreamRegs,
+    WAKEEN,
+};
 use super::verb::{CodecAddress, Nid, Verb, VerbFault, Verbs};
 use super::{CardError, immediate, rings, rings::Rings};
 use crate::{Clock, DmaMemory, DmaPage, Micros, Regs};
@@ -15,6 +18,9 @@ const REPORT: Micros = Micros::millis(1);
 const HALT: Micros = Micros(200);
 /// How long `CRST` may take at [`quiesce`].
 const HALT_CRST: Micros = Micros::millis(1);
+/// Where the position buffer lies in the controller's page, between both rings: 8 octets for each
+/// of at most 30 streams.
+const POSITIONS_AT: usize = 1024;
 
 /// What `GCAP` says (§3.3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +84,12 @@ pub enum Transport {
 pub struct Codecs(u16);
 
 impl Codecs {
+    /// Whether the codec at `address` reported.
+    #[must_use]
+    pub const fn has(self, address: CodecAddress) -> bool {
+        (self.0 >> address.get()) & 1 != 0
+    }
+
     /// The addresses that reported, lowest first.
     pub fn addresses(self) -> impl Iterator<Item = CodecAddress> {
         (0..=CodecAddress::LAST)
@@ -86,8 +98,8 @@ impl Codecs {
     }
 }
 
-enum Link<P> {
-    Rings(Rings<P>),
+enum Link {
+    Rings(Rings),
     Immediate,
 }
 
@@ -98,7 +110,11 @@ pub struct Controller<R: Regs, C: Clock, P: DmaPage> {
     /// Time.
     pub(super) clock: C,
     capabilities: Capabilities,
-    link: Link<P>,
+    link: Link,
+    /// Both rings and the position buffer.
+    page: P,
+    /// Whether the controller writes positions into it.
+    positions: bool,
     /// When verbs end, so that a slow codec cannot hold start-up.
     until: Option<Micros>,
 }
@@ -114,40 +130,57 @@ impl<R: Regs, C: Clock, P: DmaPage> Controller<R, C, P> {
         clock: C,
         transport: Transport,
     ) -> Result<(Self, Codecs), CardError> {
-        if GCTL.read(&regs) == u32::MAX || GCAP.read(&regs) == u16::MAX {
-            return Err(CardError::Absent);
-        }
-        let mut codecs = link_reset(&mut regs, &clock)?;
-        if codecs.0 == 0 {
-            // Some southbridges miss their codecs at the first try.
-            codecs = link_reset(&mut regs, &clock)?;
-        }
-        if codecs.0 == 0 {
-            quiesce(&mut regs, &clock);
-            return Err(CardError::NoCodec);
-        }
+        let codecs = find_codecs(&mut regs, &clock)?;
         let capabilities = Capabilities::parse(GCAP.read(&regs));
-        let link = match transport {
-            Transport::Immediate => Link::Immediate,
-            Transport::Rings => {
-                let Some(page) = page(memory, capabilities) else {
-                    quiesce(&mut regs, &clock);
-                    return Err(CardError::NoMemory);
-                };
-                match Rings::start(&mut regs, &clock, page) {
-                    Ok(rings) => Link::Rings(rings),
-                    Err(_) => Link::Immediate,
-                }
-            }
+        let Some(page) = page(memory, capabilities) else {
+            quiesce(&mut regs, &clock);
+            return Err(CardError::NoMemory);
         };
+        let rings = match transport {
+            Transport::Immediate => None,
+            Transport::Rings => Rings::start(&mut regs, &clock, &page),
+        };
+        let positions = write_positions(&mut regs, &page);
         let controller = Self {
             regs,
             clock,
             capabilities,
-            link,
+            link: rings.map_or(Link::Immediate, Link::Rings),
+            page,
+            positions,
             until: None,
         };
         Ok((controller, codecs))
+    }
+
+    /// Resets the controller once more, with what it got the first time; its codecs.
+    ///
+    /// # Errors
+    /// As [`Self::reset`].
+    pub fn renew(&mut self) -> Result<Codecs, CardError> {
+        let Self {
+            regs,
+            clock,
+            link,
+            page,
+            ..
+        } = self;
+        let codecs = find_codecs(regs, clock)?;
+        if let Link::Rings(rings) = link
+            && !rings.restart(regs, clock, page)
+        {
+            *link = Link::Immediate;
+        }
+        self.positions = write_positions(regs, page);
+        Ok(codecs)
+    }
+
+    /// What the controller wrote into the position buffer for a stream, if it writes at all.
+    pub(super) fn position_of(&self, stream: StreamRegs) -> Option<u32> {
+        let at = usize::from(stream.index()).saturating_mul(8);
+        let mut octets = [0; 4];
+        self.page.read(at.saturating_add(POSITIONS_AT), &mut octets);
+        self.positions.then_some(u32::from_le_bytes(octets))
     }
 
     /// What the controller has.
@@ -189,10 +222,14 @@ impl<R: Regs, C: Clock, P: DmaPage> Verbs for Controller<R, C, P> {
         }
         let command = verb.command(codec, node);
         let Self {
-            regs, clock, link, ..
+            regs,
+            clock,
+            link,
+            page,
+            ..
         } = self;
         if let Link::Rings(rings) = link {
-            if let Some(answer) = rings.ask(regs, clock, codec, command) {
+            if let Some(answer) = rings.ask(regs, clock, page, codec, command) {
                 return Ok(answer);
             }
             // Is it the codec or the rings? The other way tells.
@@ -202,7 +239,7 @@ impl<R: Regs, C: Clock, P: DmaPage> Verbs for Controller<R, C, P> {
         match (&answer, &mut *link) {
             (Some(_), _) => *link = Link::Immediate,
             (None, Link::Rings(rings)) => {
-                if !rings.restart(regs, clock) {
+                if !rings.restart(regs, clock, page) {
                     *link = Link::Immediate;
                 }
             }
@@ -220,6 +257,37 @@ impl<R: Regs, C: Clock, P: DmaPage> Verbs for Controller<R, C, P> {
 fn page<M: DmaMemory>(memory: &mut M, capabilities: Capabilities) -> Option<M::Page> {
     let page = memory.page(!capabilities.wide)?;
     (capabilities.wide || rings::high(page.bus_address()) == 0).then_some(page)
+}
+
+/// Has the controller write positions into its page; whether it does.
+fn write_positions(regs: &mut impl Regs, page: &impl DmaPage) -> bool {
+    let at = page.bus_address().saturating_add(POSITIONS_AT as u64);
+    DPUBASE.write(regs, rings::high(at));
+    let low = rings::low(at) | DPLBASE_ENABLE;
+    DPLBASE.write(regs, low);
+    let kept = DPLBASE.read(regs) == low && DPUBASE.read(regs) == rings::high(at);
+    if !kept {
+        // It would write somewhere else.
+        DPLBASE.write(regs, 0);
+    }
+    kept
+}
+
+/// Takes the controller through reset; the codecs that report. It is quiet if there are none.
+fn find_codecs(regs: &mut impl Regs, clock: &impl Clock) -> Result<Codecs, CardError> {
+    if GCTL.read(regs) == u32::MAX || GCAP.read(regs) == u16::MAX {
+        return Err(CardError::Absent);
+    }
+    let mut codecs = link_reset(regs, clock)?;
+    if codecs.0 == 0 {
+        // Some southbridges miss their codecs at the first try.
+        codecs = link_reset(regs, clock)?;
+    }
+    if codecs.0 == 0 {
+        quiesce(regs, clock);
+        return Err(CardError::NoCodec);
+    }
+    Ok(codecs)
 }
 
 /// Takes the link through reset (§4.2.2); the codecs that report.

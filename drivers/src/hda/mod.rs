@@ -12,6 +12,7 @@ pub mod graph;
 mod immediate;
 pub mod pins;
 pub mod position;
+pub mod power;
 pub mod regs;
 mod rings;
 pub mod route;

@@ -9,8 +9,8 @@
 use super::CardError;
 use crate::Micros;
 
-/// A count that stands still for this long is lost.
-const LOST_AFTER: Micros = Micros::millis(500);
+/// A count that was seen to stand still for this long is lost.
+const LOST_AFTER: Micros = Micros::millis(200);
 /// The allowance grows this much faster than the stream, in 1/64: two crystals never agree.
 const TOLERANCE_64: u64 = 1;
 
@@ -23,6 +23,8 @@ pub struct Position {
     offset: u64,
     /// When the count last moved.
     moved: Micros,
+    /// When it was first seen not to move since then.
+    stalled: Option<Micros>,
     /// The latest look.
     seen: Micros,
     allowance: u64,
@@ -38,6 +40,7 @@ impl Position {
             total: 0,
             offset: 0,
             moved: now,
+            stalled: None,
             seen: now,
             allowance: (ring / 2) as u64,
         }
@@ -46,8 +49,8 @@ impl Position {
     /// Takes the offset that the stream shows at `now`; the octets since the start.
     ///
     /// # Errors
-    /// `PositionLost`: the offset is past the ring's end, or nothing sensible came for half a
-    /// second.
+    /// `PositionLost`: the offset is past the ring's end, or nothing sensible came for a fifth of
+    /// a second.
     pub fn advance(&mut self, offset: u32, now: Micros) -> Result<u64, CardError> {
         // From look to look, so that an offset that stands still is not taken for whole rounds.
         let expected = self.octets_in(now.since(self.seen));
@@ -71,10 +74,33 @@ impl Position {
             self.total = self.total.saturating_add(ahead);
             self.offset = offset;
             self.moved = now;
-        } else if now.since(self.moved) > LOST_AFTER {
+            self.stalled = None;
+        } else if self.stalled_for(now) > LOST_AFTER {
             return Err(CardError::PositionLost);
         }
         Ok(self.total)
+    }
+
+    /// Begins or goes on to watch a count that does not move; for how long it did not. Whoever
+    /// was not looking cannot tell, so it counts from the first look that saw it.
+    fn stalled_for(&mut self, now: Micros) -> Micros {
+        now.since(*self.stalled.get_or_insert(now))
+    }
+
+    /// Whether the count was seen to stand still for `span`.
+    #[must_use]
+    pub fn stands(&self, now: Micros, span: Micros) -> bool {
+        self.stalled.is_some_and(|since| now.since(since) >= span)
+    }
+
+    /// Takes an offset that something else shows, instead of one that stood still or made no
+    /// sense since the count last moved; `None` if this one does not move it either.
+    pub fn retake(&mut self, offset: u32, now: Micros) -> Option<u64> {
+        let (total, seen) = (self.total, self.seen);
+        self.seen = self.moved;
+        let taken = self.advance(offset, now);
+        self.seen = seen;
+        taken.ok().filter(|&taken| taken > total)
     }
 
     /// The advance to `offset` that is nearest to `expected`; 0 if that would be backwards.
@@ -176,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_that_stands_still_is_lost_after_half_a_second() {
+    fn an_offset_that_stands_still_is_lost_after_a_fifth_of_a_second() {
         let mut position = Position::new(RING, RATE, Micros(0));
         assert_eq!(at(&mut position, 1000), Ok(1000));
         let mut lost = None;
@@ -186,7 +212,7 @@ mod tests {
                 break;
             }
         }
-        assert!(lost.is_some_and(|millis| (500..=520).contains(&millis)));
+        assert!(lost.is_some_and(|millis| (200..=220).contains(&millis)));
     }
 
     #[test]

@@ -131,6 +131,8 @@ pub const ICII: Reg<u32, ReadOnly> = Reg::at(0x64);
 pub const ICIS: Reg<u16, ReadWrite> = Reg::at(0x68);
 /// Position buffer address and enable, §3.3.32.
 pub const DPLBASE: Reg<u32, ReadWrite> = Reg::at(0x70);
+/// Position buffer address, upper half, §3.3.33.
+pub const DPUBASE: Reg<u32, ReadWrite> = Reg::at(0x74);
 
 /// `GCTL`: 0 holds the controller and the link in reset.
 pub const GCTL_CRST: u32 = 1;
@@ -152,6 +154,8 @@ pub const RIRBSTS_OVERRUN: u8 = 1 << 2;
 pub const ICIS_BUSY: u16 = 1 << 0;
 /// `ICIS`: a response is there.
 pub const ICIS_VALID: u16 = 1 << 1;
+/// `DPLBASE`: write positions.
+pub const DPLBASE_ENABLE: u32 = 1;
 /// `INTCTL`, `INTSTS`: everything.
 pub const INT_GLOBAL: u32 = 1 << 31;
 /// `INTCTL`, `INTSTS`: the rings and the codecs.
@@ -168,6 +172,12 @@ impl StreamRegs {
     #[must_use]
     pub const fn new(index: u8) -> Self {
         Self { index }
+    }
+
+    /// Which descriptor it is.
+    #[must_use]
+    pub const fn index(self) -> u8 {
+        self.index
     }
 
     /// The descriptor's bit in `INTCTL` and `INTSTS`; none for an index past 29.

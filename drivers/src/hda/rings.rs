@@ -17,16 +17,15 @@ use crate::{Clock, DmaPage, Micros, Regs};
 const ANSWER: Micros = Micros::millis(40);
 /// How long a ring may take to start, stop or reset its pointer.
 const SETTLE: Micros = Micros::millis(1);
-/// Where the RIRB lies in the page that both share. The largest CORB takes 1 KiB before it.
+/// Where the RIRB lies in the controller's page. The CORB lies at its start, 1 KiB at most.
 const RIRB_AT: usize = 2048;
 /// Octets of a response.
 const RESPONSE: usize = 8;
 /// `RIRB` second word: nobody asked for this response.
 const UNSOLICITED: u32 = 1 << 4;
 
-/// Both rings, in one page.
-pub(super) struct Rings<P> {
-    page: P,
+/// Both rings, in the controller's page.
+pub(super) struct Rings {
     corb_entries: u16,
     rirb_entries: u16,
     /// Our own copies: what the device shows is only compared with them.
@@ -64,28 +63,36 @@ pub(super) fn stop(regs: &mut impl Regs, clock: &impl Clock) {
     });
 }
 
-impl<P: DmaPage> Rings<P> {
-    /// Starts both rings in `page`; `Err` with the page if they do not run.
-    pub(super) fn start(regs: &mut impl Regs, clock: &impl Clock, page: P) -> Result<Self, P> {
+impl Rings {
+    /// Starts both rings in `page`; `None` if they do not run.
+    pub(super) fn start(
+        regs: &mut impl Regs,
+        clock: &impl Clock,
+        page: &impl DmaPage,
+    ) -> Option<Self> {
         let mut rings = Self {
-            page,
             corb_entries: 2,
             rirb_entries: 2,
             written: 0,
             read: 0,
         };
-        if rings.restart(regs, clock) {
-            Ok(rings)
+        if rings.restart(regs, clock, page) {
+            Some(rings)
         } else {
             stop(regs, clock);
-            Err(rings.page)
+            None
         }
     }
 
     /// Empties both rings and runs them; whether they do.
-    pub(super) fn restart(&mut self, regs: &mut impl Regs, clock: &impl Clock) -> bool {
+    pub(super) fn restart(
+        &mut self,
+        regs: &mut impl Regs,
+        clock: &impl Clock,
+        page: &impl DmaPage,
+    ) -> bool {
         stop(regs, clock);
-        let corb = self.page.bus_address();
+        let corb = page.bus_address();
         let rirb = corb.saturating_add(RIRB_AT as u64);
         self.corb_entries = choose_size(regs, CORBSIZE);
         CORBLBASE.write(regs, low(corb));
@@ -127,25 +134,31 @@ impl<P: DmaPage> Rings<P> {
         &mut self,
         regs: &mut impl Regs,
         clock: &impl Clock,
+        page: &mut impl DmaPage,
         codec: CodecAddress,
         command: u32,
     ) -> Option<u32> {
         // Whatever arrived late belongs to nobody.
-        self.drain(regs, codec);
+        self.drain(regs, page, codec);
         self.written = next(self.written, self.corb_entries);
         let slot = usize::from(self.written).saturating_mul(4);
-        self.page.write(slot, &command.to_le_bytes());
+        page.write(slot, &command.to_le_bytes());
         CORBWP.write(regs, self.written);
         let mut answer = None;
         clock.wait_for(ANSWER, || {
-            answer = self.drain(regs, codec);
+            answer = self.drain(regs, page, codec);
             answer.is_some()
         });
         answer
     }
 
     /// Takes every response that is there; the last solicited one of `codec`.
-    fn drain(&mut self, regs: &mut impl Regs, codec: CodecAddress) -> Option<u32> {
+    fn drain(
+        &mut self,
+        regs: &mut impl Regs,
+        page: &impl DmaPage,
+        codec: CodecAddress,
+    ) -> Option<u32> {
         let shown = RIRBWP.read(regs);
         if shown >= self.rirb_entries {
             // Off the ring: the device is gone or lies. There is nothing to take.
@@ -157,7 +170,7 @@ impl<P: DmaPage> Rings<P> {
                 break;
             }
             self.read = next(self.read, self.rirb_entries);
-            let (response, from) = self.response(self.read);
+            let (response, from) = response(page, self.read);
             if from & (UNSOLICITED | 0xF) == u32::from(codec.get()) {
                 answer = Some(response);
             }
@@ -168,16 +181,16 @@ impl<P: DmaPage> Rings<P> {
         }
         answer
     }
+}
 
-    /// A response and the word that says whose it is.
-    fn response(&self, entry: u16) -> (u32, u32) {
-        let mut octets = [[0; 4]; 2];
-        let at = usize::from(entry).saturating_mul(RESPONSE);
-        let at = at.saturating_add(RIRB_AT);
-        self.page.read(at, octets.as_flattened_mut());
-        let [response, from] = octets;
-        (u32::from_le_bytes(response), u32::from_le_bytes(from))
-    }
+/// A response and the word that says whose it is.
+fn response(page: &impl DmaPage, entry: u16) -> (u32, u32) {
+    let mut octets = [[0; 4]; 2];
+    let at = usize::from(entry).saturating_mul(RESPONSE);
+    let at = at.saturating_add(RIRB_AT);
+    page.read(at, octets.as_flattened_mut());
+    let [response, from] = octets;
+    (u32::from_le_bytes(response), u32::from_le_bytes(from))
 }
 
 /// The entry after `entry` of a ring with `entries` of them.

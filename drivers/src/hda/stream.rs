@@ -9,8 +9,8 @@ use super::CardError;
 use super::controller::Controller;
 use super::position::Position;
 use super::regs::{
-    INT_GLOBAL, INTCTL, INTSTS, SD_CAUSES, SD_DEIE, SD_DESE, SD_FEIE, SD_FIFOE, SD_IOCE, SD_RUN,
-    SD_SRST, SD_TAG_OUTPUT, StreamRegs,
+    GCTL, INT_GLOBAL, INTCTL, INTSTS, SD_CAUSES, SD_DEIE, SD_DESE, SD_FEIE, SD_FIFOE, SD_IOCE,
+    SD_RUN, SD_SRST, SD_TAG_OUTPUT, StreamRegs,
 };
 use super::rings::{high, low};
 use super::verb::{StreamFormat, StreamTag};
@@ -20,6 +20,8 @@ use crate::{Clock, DmaMemory, DmaPage, Micros, PAGE_OCTETS, Regs};
 pub const RING_PAGES: usize = 64;
 /// How long a stream may take to follow its reset bit or its run bit.
 const SETTLE: Micros = Micros::millis(5);
+/// How long a position may stand still before the other way to read it is asked.
+const SUSPECT: Micros = Micros::millis(20);
 /// Looks at the causes of one interrupt. An edge is sent only when something new comes after
 /// all were clear.
 const LOOKS: u8 = 4;
@@ -47,6 +49,8 @@ pub struct OutputStream<P> {
     descriptors: P,
     ring: Vec<P, RING_PAGES>,
     position: Option<Position>,
+    /// Whether the position buffer tells the position, because `SDnLPIB` was caught lying.
+    by_buffer: bool,
 }
 
 /// What a stream is made with.
@@ -100,6 +104,7 @@ impl<P: DmaPage> OutputStream<P> {
             descriptors,
             ring,
             position: None,
+            by_buffer: false,
         })
     }
 
@@ -227,15 +232,41 @@ impl<P: DmaPage> OutputStream<P> {
 
     /// The octets that the stream took since its start.
     ///
+    /// `SDnLPIB` tells where the link is, the position buffer what the DMA engine fetched, a FIFO
+    /// ahead of that. On some controllers either is stuck or wrong, so where the one does not move
+    /// and the other does, the other is used from then on.
+    ///
     /// # Errors
-    /// `PositionLost`: it does not run, stands still or makes no sense.
+    /// `PositionLost`: it does not run, stands still or makes no sense. `Absent`.
     pub fn position<R: Regs, C: Clock>(
         &mut self,
         controller: &Controller<R, C, P>,
         now: Micros,
     ) -> Result<u64, CardError> {
         let position = self.position.as_mut().ok_or(CardError::PositionLost)?;
-        position.advance(self.regs.lpib().read(&controller.regs), now)
+        let link = self.regs.lpib().read(&controller.regs);
+        if link == u32::MAX && GCTL.read(&controller.regs) == u32::MAX {
+            return Err(CardError::Absent);
+        }
+        let buffer = controller.position_of(self.regs);
+        let (offset, other) = match buffer {
+            Some(buffer) if self.by_buffer => (buffer, Some(link)),
+            _ => (link, buffer),
+        };
+        let total = position.advance(offset, now);
+        if (total.is_err() || position.stands(now, SUSPECT))
+            && let Some(taken) = other.and_then(|other| position.retake(other, now))
+        {
+            self.by_buffer = !self.by_buffer;
+            return Ok(taken);
+        }
+        total
+    }
+
+    /// Whether the stream was started and not stopped since.
+    #[must_use]
+    pub const fn runs(&self) -> bool {
+        self.position.is_some()
     }
 
     /// Ends the position of a stream that something else stopped.

@@ -142,6 +142,12 @@ impl Verb {
         Self::long(0x705, 0)
     }
 
+    /// Goes to power state D3: as little power as still answers verbs.
+    #[must_use]
+    pub const fn power_off() -> Self {
+        Self::long(0x705, 3)
+    }
+
     /// Reads the power state.
     #[must_use]
     pub const fn power_state() -> Self {
@@ -181,6 +187,12 @@ impl Verb {
     #[must_use]
     pub const fn eapd_on() -> Self {
         Self::long(0x70C, 1 << 1)
+    }
+
+    /// Turns an external amplifier off.
+    #[must_use]
+    pub const fn eapd_off() -> Self {
+        Self::long(0x70C, 0)
     }
 
     /// Reads a pin's configuration default (§7.3.3.31).

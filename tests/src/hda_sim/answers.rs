@@ -156,7 +156,12 @@ impl Widget {
             0x705 if self.caps & (1 << 10) != 0 => self.set_power(payload, now),
             0x706 => self.stream = payload,
             0x707 => self.pin_control = payload,
-            0x70C if self.pin_caps & (1 << 16) != 0 => self.eapd = payload,
+            0x70C if self.pin_caps & (1 << 16) != 0 => {
+                if self.eapd & 2 != 0 && payload & 2 == 0 {
+                    self.amplified_until = now;
+                }
+                self.eapd = payload;
+            }
             _ => {}
         }
         0

@@ -52,7 +52,12 @@ pub struct Widget {
     pub(super) format: u16,
     pub(super) power: u8,
     pub(super) powered_at: u64,
+    /// When its external amplifier was switched off last.
+    pub(super) amplified_until: u64,
 }
+
+/// How long an external amplifier is heard after that.
+const AMPLIFIER_NS: u64 = 100_000_000;
 
 /// What a widget is (§7.3.4.6).
 #[derive(Clone, Copy, Debug)]
@@ -276,8 +281,47 @@ impl Codec {
         self.group.on(now)
     }
 
-    /// What a link reset does: converters forget their streams.
-    pub(super) fn link_reset(&mut self) {
+    /// Whether some pin drives what is connected to it.
+    pub(super) fn drives(&self, now: u64) -> bool {
+        let driving = |widget: &Widget| widget.pin_control & 0x40 != 0;
+        self.group_on(now) && self.widgets.iter().any(driving)
+    }
+
+    /// What would be heard if this verb came now, beside samples.
+    pub(super) fn pop(&self, node: u8, verb: u32, now: u64) -> Option<String> {
+        let (id, payload) = (verb >> 8, (verb & 0xFF) as u8);
+        let fading = |widget: &Widget| {
+            widget.pin_caps & (1 << 16) != 0 && now < widget.amplified_until + AMPLIFIER_NS
+        };
+        if node == 1 && id == 0x705 && payload != 0 && self.group_on(now) {
+            let early = self.widgets.iter().any(fading);
+            return match (self.drives(now), early) {
+                (true, _) => Some("the codec powered down while a pin drove".into()),
+                (_, true) => Some("the codec powered down under a fading amplifier".into()),
+                _ => None,
+            };
+        }
+        let pin = self.widget(node).filter(|pin| pin.pin_caps != 0)?;
+        let (driven, amplified) = (pin.pin_control & 0x40 != 0, pin.eapd & 2 != 0);
+        match id {
+            0x70C if payload & 2 != 0 && !(driven && self.group_on(now) && pin.on(now)) => {
+                Some(format!("{node:#x}: amplified before it was driven"))
+            }
+            0x707 if (payload & 0x40 != 0) != driven && (amplified || driven && fading(pin)) => {
+                Some(format!("{node:#x}: switched under its amplifier"))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a link reset does: converters forget their streams, and a function group without
+    /// power forgets everything.
+    pub(super) fn link_reset(&mut self, pristine: &Self) {
+        if self.group.power != 0 {
+            let blind_sets = self.blind_sets;
+            self.clone_from(pristine);
+            self.blind_sets = blind_sets;
+        }
         for widget in &mut self.widgets {
             widget.stream = 0;
         }

@@ -71,6 +71,13 @@ impl Controller {
         self.space[offset..offset + octets].copy_from_slice(&value.to_le_bytes()[..octets]);
     }
 
+    /// Whether a stream carries samples out: outputs, and bidirectional ones that are told so.
+    pub(super) fn is_output(&self, index: usize) -> bool {
+        let (inputs, outputs) = (self.gcap >> 8 & 0xF, self.gcap >> 12);
+        let tag = self.get(stream_base(index) + 2, 1);
+        index >= inputs as usize && (index < (inputs + outputs) as usize || tag & 8 != 0)
+    }
+
     /// Whether anything could still do DMA.
     pub(super) fn running(&self) -> bool {
         let stream = |index| self.get(stream_base(index), 1) & 2 != 0;
@@ -113,10 +120,12 @@ impl State {
             }
         };
         if let Some(stuck) = self.stuck() {
+            let other = stuck.flips && self.accesses.is_multiple_of(2);
+            let read = stuck.value ^ if other { 0xFF } else { 0 };
             for octet in 0..octets {
                 if (stuck.offset..stuck.offset + stuck.octets).contains(&(offset + octet)) {
                     value &= !(0xFF << (8 * octet));
-                    value |= u32::from(stuck.value) << (8 * octet);
+                    value |= u32::from(read) << (8 * octet);
                 }
             }
         }
@@ -190,9 +199,16 @@ impl State {
             return;
         }
         let up = new & 1 != 0;
-        if !up && self.controller.running() {
-            self.violations
-                .push("CRST cleared under running DMA".into());
+        if !up {
+            if self.controller.running() {
+                self.violations
+                    .push("CRST cleared under running DMA".into());
+            }
+            let now = self.now_ns;
+            if self.codecs.values().any(|codec| codec.drives(now)) {
+                self.pops
+                    .push("link reset under a codec that drives".into());
+            }
         }
         match self.model {
             Model::Qemu => {
@@ -212,8 +228,8 @@ impl State {
         let present = self.codecs.keys().fold(0, |all, &at| all | (1 << at));
         let states = self.controller.get(STATESTS, 2) | present;
         self.controller.put(STATESTS, 2, states);
-        for codec in self.codecs.values_mut() {
-            codec.link_reset();
+        for (address, codec) in &mut self.codecs {
+            codec.link_reset(&self.pristine[address]);
         }
     }
 
@@ -262,6 +278,6 @@ impl State {
             Model::Chip => raised && !self.controller.raised,
         };
         self.controller.raised = raised;
-        self.messages += u64::from(sends);
+        self.messages += u64::from(sends && !self.faults.deaf);
     }
 }

@@ -44,6 +44,8 @@ pub struct Stuck {
     pub octets: usize,
     /// What each of them reads.
     pub value: u8,
+    /// Whether they read so every other time only, and the other way round between.
+    pub flips: bool,
     /// From this register access on, counted from 0.
     pub from: u64,
 }
@@ -71,6 +73,16 @@ pub struct Faults {
     pub immediate_dead: bool,
     /// DMA addresses end at 4 GiB.
     pub narrow: bool,
+    /// `SDnLPIB` shows noise, from this seed.
+    pub link_noise: Option<u32>,
+    /// The position buffer is never written.
+    pub buffer_dead: bool,
+    /// DMA stands still from this microsecond on, for good or until the stream is reset.
+    pub halted_at: Option<u64>,
+    /// The next descriptor cannot be read.
+    pub bad_descriptor: bool,
+    /// Interrupt messages are lost.
+    pub deaf: bool,
 }
 
 /// Everything a machine with a sound card has.
@@ -86,10 +98,13 @@ pub struct State {
     pub pages_left: usize,
     controller: Controller,
     codecs: BTreeMap<u8, Codec>,
+    /// The codecs as they are without power for a while.
+    pristine: BTreeMap<u8, Codec>,
     heard: BTreeMap<(u8, u8), Heard>,
     audible: streams::Audible,
     stray: BTreeSet<u64>,
     violations: Vec<String>,
+    pops: Vec<String>,
     messages: u64,
     verbs: u64,
     responses: u64,
@@ -104,6 +119,7 @@ pub struct Machine {
 impl Machine {
     /// A machine with these codecs, by address.
     pub fn new(model: Model, codecs: impl IntoIterator<Item = (u8, Codec)>) -> Self {
+        let codecs: BTreeMap<u8, Codec> = codecs.into_iter().collect();
         let state = State {
             model,
             faults: Faults::default(),
@@ -113,11 +129,13 @@ impl Machine {
             next_page: 0x1_4000_0000,
             pages_left: 512,
             controller: Controller::new(model),
-            codecs: codecs.into_iter().collect(),
+            pristine: codecs.clone(),
+            codecs,
             heard: BTreeMap::new(),
             audible: streams::Audible::default(),
             stray: BTreeSet::new(),
             violations: Vec::new(),
+            pops: Vec::new(),
             messages: 0,
             verbs: 0,
             responses: 0,
@@ -125,6 +143,17 @@ impl Machine {
         Self {
             state: Rc::new(RefCell::new(state)),
         }
+    }
+
+    /// The same machine with another set of streams and, at bit 0, width (`GCAP`).
+    #[must_use]
+    pub fn streams(self, inputs: u32, outputs: u32, bidirectional: u32) -> Self {
+        let mut state = self.state_mut();
+        let model = state.model;
+        state.controller.gcap = outputs << 12 | inputs << 8 | bidirectional << 3 | 1;
+        state.controller.defaults(model);
+        drop(state);
+        self
     }
 
     /// The same machine with something broken.
@@ -217,6 +246,11 @@ impl State {
     /// What the driver did that the specification forbids.
     pub fn violations(&self) -> &[String] {
         &self.violations
+    }
+
+    /// What was heard as a pop: codecs and amplifiers switched in the wrong order.
+    pub fn pops(&self) -> &[String] {
+        &self.pops
     }
 
     /// The codec at an address.

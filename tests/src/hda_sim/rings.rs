@@ -163,6 +163,8 @@ impl State {
             // The low bits of such a generator repeat, and most fields are low.
             return Some(*noise ^ noise.rotate_left(15));
         }
-        codec.ask((command >> 20) as u8, command & 0xF_FFFF, now)
+        let (node, verb) = ((command >> 20) as u8, command & 0xF_FFFF);
+        self.pops.extend(codec.pop(node, verb, now));
+        codec.ask(node, verb, now)
     }
 }

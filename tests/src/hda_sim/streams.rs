@@ -122,14 +122,19 @@ impl State {
 
     /// Fetches what is due by now on each running output.
     pub(super) fn run_streams(&mut self) {
-        for index in STREAMS / 2..STREAMS {
+        for index in 0..STREAMS {
             let base = stream_base(index);
-            if self.controller.get(base, 1) & 3 != 2 {
+            if self.controller.get(base, 1) & 3 != 2 || !self.controller.is_output(index) {
                 continue;
             }
             let format = self.controller.get(base + 0x12, 2);
             let stream = &self.controller.streams[index];
-            let elapsed = self.now_ns - stream.started;
+            let halted = self.faults.halted_at.map(|at| at * 1000);
+            let now = match halted.filter(|&at| stream.started < at) {
+                Some(at) => self.now_ns.min(at),
+                None => self.now_ns,
+            };
+            let elapsed = now - stream.started;
             let due = match self.model {
                 Model::Qemu => {
                     let elapsed = elapsed / QEMU_STEP_NS * QEMU_STEP_NS;
@@ -145,8 +150,27 @@ impl State {
             let ring = u64::from(self.controller.get(base + 8, 4)).max(1);
             let ahead = if self.model == Model::Chip { FIFO } else { 0 };
             let link = self.controller.streams[index].fetched.saturating_sub(ahead);
-            self.controller.put(base + 4, 4, (link % ring) as u32);
+            let shown = match &mut self.faults.link_noise {
+                Some(noise) => {
+                    *noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    u64::from(*noise >> 8)
+                }
+                None => link,
+            };
+            self.controller.put(base + 4, 4, (shown % ring) as u32);
+            self.write_position(index, ring);
         }
+    }
+
+    /// Writes what was fetched into the position buffer.
+    fn write_position(&mut self, index: usize, ring: u64) {
+        let low = self.controller.get(0x70, 4);
+        if low & 1 == 0 || self.faults.buffer_dead {
+            return;
+        }
+        let base = u64::from(low & !0x7F) | u64::from(self.controller.get(0x74, 4)) << 32;
+        let position = (self.controller.streams[index].fetched % ring) as u32;
+        self.dma_write(base + 8 * index as u64, &position.to_le_bytes());
     }
 
     fn fetch(&mut self, index: usize, mut octets: u64) {
@@ -160,12 +184,14 @@ impl State {
                 Model::Qemu => stream.list[entry],
                 Model::Chip => self.descriptor(base, entry as u64),
             };
-            if within >= length {
-                // An empty descriptor: chips call it an error and stop.
+            if within >= length || self.faults.bad_descriptor {
+                // An empty descriptor, or none: chips call it an error and stop.
+                self.faults.bad_descriptor = false;
                 let status = self.controller.get(base + 3, 1);
                 self.controller.put(base + 3, 1, status | 0x10);
                 self.controller
                     .put(base, 1, self.controller.get(base, 1) & !2);
+                self.update_interrupt();
                 break;
             }
             let count = octets.min(length - within).min(256);
