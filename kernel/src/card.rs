@@ -78,6 +78,17 @@ impl HdaCard {
         })
     }
 
+    /// Lets the card go to low power when it has not played for a while; when to call again.
+    pub fn rest(&mut self, now: Nanos) -> Option<Nanos> {
+        let next = self.card.rest(Micros(now.0 / 1000))?;
+        Some(Nanos(next.0.saturating_mul(1000)))
+    }
+
+    /// Switches the card off in an order that is not heard.
+    pub fn shut_down(&mut self) {
+        self.card.shut_down();
+    }
+
     /// Serves the card's interrupt, if it came.
     pub fn serve(&mut self) {
         if let Some(interrupt) = self.interrupt {
@@ -148,7 +159,6 @@ impl Card for HdaCard {
     fn stop(&mut self) {
         if let Err(error) = self.card.stop() {
             log!("card: {error}");
-            self.card.quiesce();
         }
     }
 

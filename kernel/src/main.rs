@@ -45,7 +45,7 @@ use ring_backend::backend::Backend;
 use ring_backend::orders;
 use ring_backend::plane::{Limits, Plane};
 use ring_backend::status::{CARD_OCTETS, LoopCounters};
-use ring_backend::world::{Card, CardFormat, CardSample, Nanos};
+use ring_backend::world::{Card as _, CardFormat, CardSample, Nanos};
 use ring_backend::xenstore::{Blocking, Client};
 use start::Boot;
 use world::Xen;
@@ -127,7 +127,8 @@ fn main(boot: &Boot) -> ! {
         if backend.take_refusal() {
             log!("not suspended: a domain with a device passed through cannot be");
         }
-        event::sleep(next);
+        let rest = card.as_mut().and_then(|card| card.rest(time::now()));
+        event::sleep([next, rest].into_iter().flatten().min());
     }
 }
 
@@ -162,7 +163,7 @@ fn counters(entered: Nanos) -> LoopCounters {
 /// Leaves in order: silence first.
 fn end(card: Option<HdaCard>, order: orders::Shutdown) -> ! {
     if let Some(mut card) = card {
-        Card::stop(&mut card);
+        card.shut_down();
     }
     quiesce::card();
     log!("{order:?}");
