@@ -6,8 +6,9 @@
 
 use crate::control::{Control, DataPlane};
 use crate::orders::{Orders, Shutdown};
+use crate::policy::Policies;
 use crate::statistics::Held;
-use crate::status::{LoopCounters, Status};
+use crate::status::{LoopCounters, Scene, Status};
 use crate::world::{Card, Nanos};
 use crate::xenstore::{Client, Incoming, Lost, Transport};
 use core::fmt;
@@ -21,6 +22,7 @@ pub struct Backend<P> {
     client: Client,
     control: Control,
     orders: Orders,
+    policies: Policies,
     status: Status,
     plane: P,
     lost: bool,
@@ -37,6 +39,7 @@ impl<P> Backend<P> {
             client,
             control,
             orders: Orders::new(),
+            policies: Policies::new(),
             status,
             plane,
             lost: false,
@@ -119,15 +122,17 @@ impl<P> Backend<P> {
         if self.lost {
             return sound;
         }
-        let changes = self.control.changes();
-        let more = match self.talk(now, world, store) {
-            Ok(more) => more,
-            Err(Lost) => {
-                self.lost = true;
-                return sound;
-            }
+        let (changes, rules) = (self.control.changes(), self.policies.changes());
+        let more = self.talk(now, world, store);
+        let changed = changes != self.control.changes();
+        if changed || rules != self.policies.changes() {
+            self.rule();
+        }
+        let Ok(more) = more else {
+            self.lost = true;
+            return sound;
         };
-        if changes != self.control.changes() {
+        if changed {
             // What was connected just now may have requests waiting.
             sound = self.plane.poll(now, world, card);
         }
@@ -136,9 +141,25 @@ impl<P> Backend<P> {
             more.then_some(now),
             self.control.deadline(now),
             self.orders.deadline(),
-            self.status.deadline(&self.control),
+            self.policies.deadline(),
+            self.status.deadline(&self.control, &self.policies),
         ];
         deadlines.into_iter().flatten().min()
+    }
+
+    /// Tells the data plane what each guest may do.
+    fn rule<W>(&mut self)
+    where
+        P: DataPlane<W>,
+    {
+        for device in self
+            .control
+            .slots()
+            .filter_map(|slot| self.control.device(slot))
+        {
+            self.plane
+                .set_policy(device.dom, self.policies.of(device.dom));
+        }
     }
 
     /// Exchanges messages with xenstore until nothing moves; true if more may be waiting.
@@ -153,8 +174,10 @@ impl<P> Backend<P> {
     {
         for _ in 0..MESSAGES_PER_POLL {
             self.orders.advance(now, &mut self.client);
+            self.policies.advance(now, &mut self.client);
             if self.orders.take_refresh() {
                 self.status.refresh();
+                self.plane.meter(now);
             }
             self.control
                 .advance(now, &mut self.client, &mut self.plane, world);
@@ -163,18 +186,28 @@ impl<P> Backend<P> {
                 devices: self.control.taken(),
                 ..self.plane.held(world)
             };
-            self.status
-                .advance(now, &mut self.client, &self.control, &self.plane, &held);
+            let scene = Scene {
+                control: &self.control,
+                policies: &self.policies,
+                plane: &self.plane,
+                held,
+            };
+            self.status.advance(now, &mut self.client, &scene);
             match self.client.poll(store)? {
                 None => return Ok(false),
                 Some(Incoming::Event { path, token }) => {
                     // An event of a watch that start-up set is nobody's here.
-                    let _ = self.orders.event(path, token) || self.control.event(path, token);
+                    if self.orders.event(path, token) {
+                        self.policies.event(path);
+                    } else {
+                        self.control.event(path, token);
+                    }
                 }
                 Some(Incoming::Reply(reply)) => {
                     // A reply to nobody: start-up gave up on the request.
                     let _ = self.control.reply(&reply)
                         || self.orders.reply(now, &reply)
+                        || self.policies.reply(now, &reply)
                         || self.status.reply(&reply);
                 }
             }

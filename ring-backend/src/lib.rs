@@ -27,6 +27,7 @@ pub mod event;
 pub mod format;
 pub mod hw_params;
 pub mod link;
+pub mod meter;
 pub mod mix;
 pub mod orders;
 pub mod pages;

@@ -94,13 +94,14 @@ impl Orders {
         core::mem::replace(&mut self.refresh, false)
     }
 
-    /// Takes a watch event; false if it is not ours.
+    /// Takes a watch event; false if it is not of the watch on `control`.
     pub fn event(&mut self, path: &str, token: &str) -> bool {
         let ours = token == TOKEN;
         match path {
             REFRESH => self.refresh |= ours,
             SYSRQ => self.pressed |= ours,
-            _ => self.changed |= ours,
+            CONTROL | SHUTDOWN => self.changed |= ours,
+            _ => {}
         }
         ours
     }

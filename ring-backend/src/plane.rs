@@ -14,6 +14,7 @@ use crate::control::DataPlane;
 use crate::engine::{Demand, Engine, EngineCounters};
 use crate::hw_params::Rules;
 use crate::link::{DeviceLink, DeviceSlot};
+use crate::meter::Meter;
 use crate::mix::{Input, MAX_VOICES, Mixer, Voice};
 use crate::policy::Policy;
 use crate::seat::{Counter, Seat};
@@ -64,6 +65,7 @@ pub struct Plane<W: World> {
     mixer: Mixer,
     arena: Arena,
     engine: Engine,
+    meter: Meter<STREAMS_MOST>,
     scratch: Box<[u8; PAGE_OCTETS]>,
     out: Box<[u8]>,
     /// The seat that is served first in the next turn.
@@ -85,6 +87,7 @@ impl<W: World> Plane<W> {
             mixer: Mixer::new(card),
             arena: Arena::new(limits.arena_octets),
             engine,
+            meter: Meter::new(),
             scratch: Box::new([0; PAGE_OCTETS]),
             out: vec![0; out].into_boxed_slice(),
             first: 0,
@@ -157,7 +160,7 @@ impl<W: World> Plane<W> {
         let preparing = self.prepare().then_some(now);
         let demand = self.demand();
         self.engine.pace(now, card.as_deref_mut(), demand);
-        self.mix(card);
+        self.mix(now, card);
         let moment = self.moment(now);
         for (seat, voice) in self.seats.iter_mut().zip(&self.voices) {
             if let Some(seat) = seat {
@@ -199,7 +202,8 @@ impl<W: World> Plane<W> {
             xruns: counters.xruns,
             first_sound_ns: counters.first_sound.map(|nanos| nanos.0),
             added_latency_frames: running.then(|| u32::try_from(added).unwrap_or(u32::MAX)),
-            peak: 0,
+            peak: self.meter.peak(place),
+            hears: seat.stream().hears(),
         })
     }
 
@@ -292,18 +296,19 @@ impl<W: World> Plane<W> {
     }
 
     /// Mixes what is due, in pieces that fit every stream's buffer.
-    fn mix<C: Card>(&mut self, mut card: Option<&mut C>) {
+    fn mix<C: Card>(&mut self, now: Nanos, mut card: Option<&mut C>) {
+        let metered = self.meter.runs(now);
         let mut left = self.engine.due();
         for _ in 0..PIECES {
             if left == 0 {
                 break;
             }
-            left -= self.mix_piece(left, card.as_deref_mut());
+            left -= self.mix_piece(left, metered, card.as_deref_mut());
         }
     }
 
     /// Mixes at most `left` frames; returns how many.
-    fn mix_piece<C: Card>(&mut self, left: u64, card: Option<&mut C>) -> u64 {
+    fn mix_piece<C: Card>(&mut self, left: u64, metered: bool, card: Option<&mut C>) -> u64 {
         let rate = self.card.rate;
         let mut sounding = false;
         let mut frames = left.min(self.engine.chunk_frames() as u64);
@@ -318,19 +323,23 @@ impl<W: World> Plane<W> {
         if sounding {
             let mut inputs = heapless::Vec::<Input<'_>, STREAMS_MOST>::new();
             let seats = self.seats.iter().zip(&mut self.voices).zip(&mut needs);
-            for ((seat, voice), need) in seats {
+            for (place, ((seat, voice), need)) in seats.enumerate() {
                 let Some(stream) = seat.as_ref().map(Seat::stream) else {
                     continue;
                 };
                 if stream.sounds() {
                     *need = voice.source_frames_for(count);
                     let (first, second) = stream.input(&self.arena, *need);
-                    // One input per voice, and no more voices than inputs.
-                    let _ = inputs.push(Input {
+                    let input = Input {
                         voice,
                         first,
                         second,
-                    });
+                    };
+                    if metered {
+                        self.meter.hear(place, input.peak());
+                    }
+                    // One input per voice, and no more voices than inputs.
+                    let _ = inputs.push(input);
                 }
             }
             let octets = count * self.card.frame_octets();
@@ -377,6 +386,10 @@ impl<W: World> DataPlane<W> for Plane<W> {
 
     fn take_fault(&mut self) -> Option<(DeviceSlot, DeviceFault)> {
         self.take_fault()
+    }
+
+    fn meter(&mut self, now: Nanos) {
+        self.meter.watch(now);
     }
 
     fn statistics(&self, slot: DeviceSlot, stream: u8) -> Option<Statistics> {

@@ -24,8 +24,11 @@ pub struct Statistics {
     /// Frames between the guest's buffer and the card's read position that this backend adds, at
     /// the card's rate.
     pub added_latency_frames: Option<u32>,
-    /// Highest sample since the last reading, of 32767.
+    /// The highest sample that the guest played lately, of 32767, before any volume; 0 unless
+    /// somebody asked for levels.
     pub peak: u16,
+    /// The guest is given what the microphone hears.
+    pub hears: bool,
 }
 
 /// What is held of guests, and of Xen for them: the same before a guest comes and after it went.

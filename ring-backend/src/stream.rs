@@ -173,20 +173,6 @@ impl Stream {
         self.unprepared = false;
     }
 
-    /// What dom0 lets the guest do.
-    #[must_use]
-    pub const fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    /// Takes on what dom0 lets the guest do, at once and without a click.
-    pub fn set_policy(&mut self, policy: Policy, voice: &mut Voice) {
-        if self.policy != policy {
-            self.policy = policy;
-            self.volumes.apply(&policy, voice);
-        }
-    }
-
     /// Serves one request.
     pub fn serve<W: World>(
         &mut self,

@@ -1,6 +1,7 @@
 //! What dom0 lets a guest do, as the card hears it.
 
-use ring_backend::link::Direction;
+use ring_backend::control::DataPlane;
+use ring_backend::link::{DeviceSlot, Direction};
 use ring_backend::policy::Policy;
 use ring_backend::world::DomId;
 use std::f64::consts::TAU;
@@ -151,4 +152,52 @@ fn a_guest_cannot_unmute_itself_and_its_own_volume_is_multiplied() {
             None => assert!(heard[heard.len() - SECOND..].iter().all(|s| *s == 0)),
         }
     }
+}
+
+#[test]
+fn a_level_is_measured_while_somebody_asks_for_it() {
+    let mut stage = Stage::new();
+    stage.play(1, Params::stereo(4800, 1200), tone(1000.0, 9));
+    let slot = DeviceSlot(0);
+    let peak = |stage: &Stage| stage.plane.statistics(slot, 0).expect("a stream").peak;
+    stage.run_millis(1000);
+    assert_eq!(peak(&stage), 0, "nobody asked");
+    stage.plane.set_policy(
+        DomId(1),
+        Policy {
+            muted: true,
+            ..Policy::default()
+        },
+    );
+    DataPlane::meter(&mut stage.plane, stage.now);
+    stage.run_millis(1000);
+    let measured = peak(&stage);
+    assert!(
+        (7999..=8000).contains(&measured),
+        "{measured}, before any volume"
+    );
+    stage.run_millis(4000);
+    assert_eq!(peak(&stage), 0, "nobody looks any more");
+}
+
+#[test]
+fn who_hears_the_microphone_is_known_whatever_the_guest_does() {
+    let mut stage = Stage::new();
+    let (slot, mut front) = stage.connect(1, liberal(Direction::Capture));
+    let hears = |stage: &Stage| stage.plane.statistics(slot, 0).expect("a stream").hears;
+    stage.open(&mut front, Params::stereo(4800, 1200));
+    let allowed = Policy {
+        microphone: true,
+        ..Policy::default()
+    };
+    stage.plane.set_policy(DomId(1), allowed);
+    assert!(!hears(&stage), "it does not record");
+    assert_eq!(stage.status(&mut front, front::trigger(0)), 0);
+    assert!(hears(&stage));
+    stage.plane.set_policy(DomId(1), Policy::default());
+    assert!(!hears(&stage), "it gets zeros");
+    stage.plane.set_policy(DomId(1), allowed);
+    assert!(hears(&stage));
+    assert_eq!(stage.status(&mut front, front::trigger(2)), 0);
+    assert!(!hears(&stage));
 }

@@ -66,6 +66,9 @@ pub trait DataPlane<W> {
     /// waits to be disconnected.
     fn take_fault(&mut self) -> Option<(DeviceSlot, Self::Fault)>;
 
+    /// Somebody looks at the streams' levels: measures them for a while.
+    fn meter(&mut self, now: Nanos);
+
     /// A stream's numbers; `None` if there is no such stream.
     fn statistics(&self, slot: DeviceSlot, stream: u8) -> Option<Statistics>;
 

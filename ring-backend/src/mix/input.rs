@@ -75,6 +75,22 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// The highest sample of the octets as they lie, of 32767.
+    #[must_use]
+    pub fn peak(&self) -> u16 {
+        let channels = self.voice.matrix.inputs();
+        let mut samples = [0; 32 * MAX_CHANNELS];
+        let (mut at, mut peak) = (0, 0);
+        loop {
+            let frames = self.read(&mut at, &mut samples);
+            if frames == 0 {
+                return u16::try_from(peak >> 16).map_or(0, |peak| peak.min(32_767));
+            }
+            let samples = samples.iter().take(frames * channels);
+            peak = samples.fold(peak, |peak, sample| peak.max(sample.unsigned_abs()));
+        }
+    }
+
     /// Decodes the frames from frame `*at` on; returns how many there were, and moves `*at`.
     pub(super) fn read(&self, at: &mut usize, samples: &mut [i32]) -> usize {
         let Some(spec) = self.voice.spec else {

@@ -1,12 +1,34 @@
-//! Parts of the shared buffer, and the levels and mutes that guests lay out in them.
+//! What dom0 lets the guest do, and the levels and mutes that guests lay out in the shared buffer.
 
 use super::{Desk, Pcm, Stream};
+use crate::link::Direction;
 use crate::mix::Voice;
+use crate::policy::Policy;
 use crate::volume::Volumes;
 use crate::wire::{Refusal, Span};
 use crate::world::World;
 
 impl Stream {
+    /// What dom0 lets the guest do.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Takes on what dom0 lets the guest do, at once and without a click.
+    pub fn set_policy(&mut self, policy: Policy, voice: &mut Voice) {
+        if self.policy != policy {
+            self.policy = policy;
+            self.volumes.apply(&policy, voice);
+        }
+    }
+
+    /// Whether the guest is given what the microphone hears.
+    #[must_use]
+    pub fn hears(&self) -> bool {
+        self.direction == Direction::Capture && self.running() && self.policy.microphone
+    }
+
     pub(super) fn set_volume<W: World>(
         &mut self,
         span: &Span,

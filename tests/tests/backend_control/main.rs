@@ -3,5 +3,6 @@
 mod hostile;
 mod life;
 mod limits;
+mod policies;
 mod published;
 mod site;

@@ -63,6 +63,8 @@ impl DataPlane<()> for Accounts {
         self.faults.pop_front()
     }
 
+    fn meter(&mut self, _: Nanos) {}
+
     fn statistics(&self, slot: DeviceSlot, stream: u8) -> Option<Statistics> {
         let link = self.linked.get(&slot.0)?;
         link.streams.get(usize::from(stream))?;

@@ -6,6 +6,8 @@
 //! data/loop                       now_ns=… wakeups=… busy_ns=…
 //! data/ready                      what the kernel says of its start, once it is over
 //! data/held                       pages=… ports=… watches=… devices=… streams=… buffers=…
+//! data/policy                     the node of a policy that makes no sense, if there is one
+//! data/mic                        how many guests hear the microphone now, and their numbers
 //! data/guest/<domid>/<dev>/state  the backend's xenbus state
 //!                         /error  what is wrong, if anything
 //!                         /stream-<n>  playing=1 format=s16_le rate=48000 channels=2 …
@@ -15,24 +17,26 @@
 //! A pass goes over all nodes and writes those whose text changed, one at a time. There are at most
 //! two passes a second, and none while nothing changes: an idle domain sets no timer for this.
 
-use crate::control::{Control, DataPlane, DeviceView};
+mod text;
+
+use crate::control::{Control, DataPlane};
 use crate::link::{DeviceSlot, STREAMS_PER_DEVICE};
-use crate::statistics::{Held, Statistics};
+use crate::policy::Policies;
+use crate::statistics::Held;
 use crate::world::{DomId, Nanos};
 use crate::xenbus::State;
 use crate::xenstore::{Client, PATH_OCTETS, Reply, Ticket};
 use alloc::boxed::Box;
-use core::fmt::{self, Write};
+use core::fmt;
 use heapless::String;
+use text::{device_node, hearing, loop_text, path, text};
 
 /// Time between the beginnings of two passes.
 const PASS_MILLIS: u64 = 500;
 /// Octets of a value; a stream's line with every number at its largest has 190.
 const VALUE_OCTETS: usize = 224;
-/// Nodes of the whole domain: `state`, `card`, `loop`, `ready`, `held`.
-const DOMAIN_NODES: usize = 5;
-/// The last of them.
-const HELD: usize = DOMAIN_NODES - 1;
+/// Nodes of the whole domain: `state`, `card`, `loop`, `ready`, `policy`, `mic`, `held`.
+const DOMAIN_NODES: usize = 7;
 /// Nodes of a device: removal of an older one's, `state`, `error`, its streams.
 const DEVICE_NODES: usize = 3 + STREAMS_PER_DEVICE;
 /// Octets of the card's description that are kept.
@@ -61,6 +65,24 @@ struct Row {
 
 /// One request of a pass: a node and its new value, or nothing if it is to go.
 type Change = (Path, Option<Value>);
+
+/// What is looked at.
+#[derive(Debug)]
+pub struct Scene<'s, P> {
+    /// The devices.
+    pub control: &'s Control,
+    /// What their guests may do.
+    pub policies: &'s Policies,
+    /// Their streams.
+    pub plane: &'s P,
+    /// What is held of guests.
+    pub held: Held,
+}
+
+/// Counts what changes other than numbers of streams.
+fn changes(control: &Control, policies: &Policies) -> u32 {
+    control.changes().wrapping_add(policies.changes())
+}
 
 /// The status publisher. One request in flight.
 #[derive(Debug)]
@@ -158,20 +180,19 @@ impl Status {
         &mut self,
         now: Nanos,
         client: &mut Client,
-        control: &Control,
-        plane: &P,
-        held: &Held,
+        scene: &Scene<'_, P>,
     ) {
         if self.sent.is_some() {
             return;
         }
-        self.dirty |= self.changes != Some(control.changes()) || self.held != *held;
-        self.held = *held;
+        let changes = changes(scene.control, scene.policies);
+        self.dirty |= self.changes != Some(changes) || self.held != scene.held;
+        self.held = scene.held;
         let mut node = match self.at {
             Some(node) => node,
             None if (self.dirty || self.active) && now >= self.next_pass => {
                 self.dirty = false;
-                self.changes = Some(control.changes());
+                self.changes = Some(changes);
                 self.next_pass = now.plus_millis(PASS_MILLIS);
                 0
             }
@@ -180,12 +201,7 @@ impl Status {
         let end = self.rows.len() * DEVICE_NODES + DOMAIN_NODES;
         while node < end {
             let old = self.fingerprint(node).copied();
-            let change = if node == HELD {
-                self.renew(node, path(format_args!("data/held")), text(&self.held))
-            } else {
-                self.change(node, control, plane)
-            };
-            if let Some(change) = change {
+            if let Some(change) = self.change(node, scene) {
                 let sent = match &change {
                     (path, Some(value)) => client.write(path, value.as_bytes()),
                     (path, None) => client.rm(path),
@@ -207,8 +223,9 @@ impl Status {
 
     /// When to call [`Status::advance`] again if no message comes.
     #[must_use]
-    pub fn deadline(&self, control: &Control) -> Option<Nanos> {
-        let dirty = self.dirty || self.active || self.changes != Some(control.changes());
+    pub fn deadline(&self, control: &Control, policies: &Policies) -> Option<Nanos> {
+        let changes = changes(control, policies);
+        let dirty = self.dirty || self.active || self.changes != Some(changes);
         // While a pass is under way a reply comes.
         (self.at.is_none() && dirty).then_some(self.next_pass)
     }
@@ -225,18 +242,24 @@ impl Status {
     }
 
     /// What to do about a node, if its text is not what it was. Notes the new text.
-    fn change<W, P: DataPlane<W>>(
-        &mut self,
-        node: usize,
-        control: &Control,
-        plane: &P,
-    ) -> Option<Change> {
+    fn change<W, P: DataPlane<W>>(&mut self, node: usize, scene: &Scene<'_, P>) -> Option<Change> {
+        let control = scene.control;
         let Some(rest) = node.checked_sub(DOMAIN_NODES) else {
             let (leaf, value) = match node {
                 0 => ("state", self.domain_state(control)),
                 1 => ("card", text(&self.card)),
                 2 => ("loop", self.counters.map(loop_text).unwrap_or_default()),
-                _ => ("ready", self.ready.clone()),
+                3 => ("ready", self.ready.clone()),
+                4 => (
+                    "policy",
+                    scene
+                        .policies
+                        .fault()
+                        .map(|fault| text(&fault))
+                        .unwrap_or_default(),
+                ),
+                5 => ("mic", hearing(scene)),
+                _ => ("held", text(&scene.held)),
             };
             return self.renew(node, path(format_args!("data/{leaf}")), value);
         };
@@ -261,7 +284,7 @@ impl Status {
             return Some((removal(control, dom, dev), None));
         }
         let device = device?;
-        let (leaf, value) = device_node(&device, rest % DEVICE_NODES, self.card_rate, plane)?;
+        let (leaf, value) = device_node(&device, rest % DEVICE_NODES, self.card_rate, scene.plane)?;
         let path = path(format_args!(
             "data/guest/{}/{}/{leaf}",
             device.dom.0, device.dev
@@ -298,69 +321,6 @@ impl Status {
     }
 }
 
-fn loop_text(counters: LoopCounters) -> Value {
-    text(&format_args!(
-        "now_ns={} wakeups={} busy_ns={}",
-        counters.now.0, counters.wakeups, counters.busy_ns
-    ))
-}
-
-/// A device's node: its name and its value, empty if it is not to be.
-fn device_node<W, P: DataPlane<W>>(
-    device: &DeviceView<'_>,
-    node: usize,
-    card_rate: u32,
-    plane: &P,
-) -> Option<(String<16>, Value)> {
-    let mut leaf = String::new();
-    let value = match node {
-        1 => {
-            leaf.push_str("state").ok()?;
-            text(&device.state.text())
-        }
-        2 => {
-            leaf.push_str("error").ok()?;
-            text(&device.error)
-        }
-        _ => {
-            let stream = u8::try_from(node.checked_sub(3)?).ok()?;
-            write!(leaf, "stream-{stream}").ok()?;
-            let served = stream < device.streams;
-            let statistics = served.then(|| plane.statistics(device.slot, stream));
-            let line = statistics.flatten();
-            let capture = device.captures >> stream & 1 == 1;
-            line.map(|line| stream_text(&line, capture, card_rate))
-                .unwrap_or_default()
-        }
-    };
-    Some((leaf, value))
-}
-
-fn stream_text(line: &Statistics, capture: bool, card_rate: u32) -> Value {
-    let mut value = text(&format_args!(
-        "playing={} format={} rate={} channels={} frames={} xruns={} peak={} type={}",
-        u8::from(line.playing),
-        line.format.map_or("-", |format| format.name()),
-        line.rate,
-        line.channels,
-        line.frames,
-        line.xruns,
-        line.peak,
-        if capture { 'c' } else { 'p' }
-    ));
-    // All of it fits; see `VALUE_OCTETS`.
-    if let Some(frames) = line.added_latency_frames {
-        let micros = u64::from(frames) * 1_000_000;
-        if let Some(micros) = micros.checked_div(u64::from(card_rate)) {
-            let _ = write!(value, " latency_us={micros}");
-        }
-    }
-    if let Some(nanos) = line.first_sound_ns {
-        let _ = write!(value, " first_sound_us={}", nanos / 1_000);
-    }
-    value
-}
-
 /// What to remove when a device went: its own directory, or its guest's if that has no other.
 fn removal(control: &Control, dom: DomId, dev: u32) -> Path {
     let mut others = control.slots().filter_map(|slot| control.device(slot));
@@ -369,20 +329,6 @@ fn removal(control: &Control, dom: DomId, dev: u32) -> Path {
     } else {
         path(format_args!("data/guest/{}", dom.0))
     }
-}
-
-/// A path; ours are far shorter than there is room for.
-fn path(text: fmt::Arguments<'_>) -> Path {
-    let mut path = Path::new();
-    let _ = path.write_fmt(text);
-    path
-}
-
-/// A value; ours fit, see `VALUE_OCTETS`.
-fn text(of: &dyn fmt::Display) -> Value {
-    let mut value = Value::new();
-    let _ = write!(value, "{of}");
-    value
 }
 
 /// FNV-1a, 64 bits; never 0, which stands for no text.
