@@ -16,6 +16,9 @@ use core::fmt;
 /// Messages from xenstore taken in one poll.
 const MESSAGES_PER_POLL: usize = 128;
 
+/// How long guests have to close what they play when the toolstack ends this domain.
+const GOODBYE_MILLIS: u64 = 1_500;
+
 /// Everything between the traits of [`crate::world`], for a data plane `P`.
 #[derive(Debug)]
 pub struct Backend<P> {
@@ -26,6 +29,9 @@ pub struct Backend<P> {
     status: Status,
     plane: P,
     lost: bool,
+    /// An order to end came: until when guests may close.
+    leaving: Option<Nanos>,
+    over: bool,
 }
 
 impl<P> Backend<P> {
@@ -43,6 +49,8 @@ impl<P> Backend<P> {
             status,
             plane,
             lost: false,
+            leaving: None,
+            over: false,
         }
     }
 
@@ -61,10 +69,24 @@ impl<P> Backend<P> {
         self.status.set_loop(counters);
     }
 
-    /// How the toolstack ordered the domain to end, once it did.
+    /// How the toolstack ordered the domain to end, once it did and guests have let go. They are
+    /// told first: a guest whose stream is open when this domain is gone waits six seconds for
+    /// answers, and takes no new card until then.
     #[must_use]
     pub fn shutdown_requested(&self) -> Option<Shutdown> {
-        self.orders.shutdown()
+        self.orders.shutdown().filter(|_| self.over || self.lost)
+    }
+
+    /// Begins to end, and notes when that is done; returns when to look again.
+    fn leave(&mut self, now: Nanos) -> Option<Nanos> {
+        let order = self.orders.shutdown().filter(|_| !self.over)?;
+        if self.leaving.is_none() {
+            self.control.retire(now);
+        }
+        let end = *self.leaving.get_or_insert(now.plus_millis(GOODBYE_MILLIS));
+        let done = self.control.taken() == 0 || now >= end;
+        self.over = order == Shutdown::Crash || done;
+        (!self.over).then_some(end)
     }
 
     /// Whether an order of the toolstack's was refused since the last call: this domain cannot be
@@ -137,6 +159,7 @@ impl<P> Backend<P> {
             sound = self.plane.poll(now, world, card);
         }
         let deadlines = [
+            self.leave(now),
             sound,
             more.then_some(now),
             self.control.deadline(now),

@@ -396,6 +396,11 @@ impl<W: World> DataPlane<W> for Plane<W> {
         self.statistics(slot, stream)
     }
 
+    fn is_open(&self, slot: DeviceSlot) -> bool {
+        let mut seats = self.seats.iter().flatten();
+        seats.any(|seat| seat.slot() == slot && seat.stream().shape().is_some())
+    }
+
     fn held(&self, world: &W) -> Held {
         Held {
             world: world.holding(),

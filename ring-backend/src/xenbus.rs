@@ -11,10 +11,15 @@
 //!                          │                                  ▼ ▼ ring fault
 //!                          └────── 2, after a pause ──────── Closing: disconnect, 5, 6
 //!  any ── online 0, or 5 written by the toolstack ──► Leaving: disconnect, 6, remove
+//!         (6, wait for its streams to be closed, disconnect, remove, if any is open)
 //! ```
 //!
 //! Sources: `xen/include/public/io/{xenbus,sndif}.h`; the timings are libxl's and Linux'
 //! `snd_xen_front`'s, noted where they matter.
+
+mod state;
+
+pub use state::State;
 
 use crate::world::Nanos;
 
@@ -24,6 +29,12 @@ const OFFER_MILLIS: u64 = 50;
 /// How long state 6 stays visible before the directory goes; libxl calls a directory that
 /// vanished before it saw the 6 a failed removal, and allows 10 s for each of the two.
 const FAREWELL_MILLIS: u64 = 200;
+/// How long a device that is taken away is still served, so that a guest that plays can close:
+/// Linux waits three seconds each for the answers to the STOP and the CLOSE that a 6 makes it send,
+/// and for that long does nothing else about any device.
+const LINGER_MILLIS: u64 = 1_000;
+/// Pause between two looks at whether it closed.
+const LINGER_STEP_MILLIS: u64 = 2;
 /// The pause before a device that failed once is offered again; doubles with every failure.
 const RETRY_MILLIS: u64 = 500;
 /// Doublings of the pause: 500 ms to 64 s.
@@ -33,72 +44,6 @@ const RETRY_DOUBLINGS: u32 = 7;
 const STALE_MILLIS: u64 = 1_000;
 /// A connection that lasted this long proves the device good again.
 const PROVEN_MILLIS: u64 = 10_000;
-
-/// `enum xenbus_state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
-    /// No node, not readable, or not a state.
-    Unknown,
-    /// Created and not looked at yet.
-    Initialising,
-    /// The backend waits for the frontend.
-    InitWait,
-    /// The frontend published its rings.
-    Initialised,
-    /// Working.
-    Connected,
-    /// About to close.
-    Closing,
-    /// Closed.
-    Closed,
-    /// Being changed while it exists.
-    Reconfiguring,
-    /// Changed.
-    Reconfigured,
-}
-
-impl State {
-    /// All states in the order of their numbers.
-    pub const ALL: [Self; 9] = [
-        Self::Unknown,
-        Self::Initialising,
-        Self::InitWait,
-        Self::Initialised,
-        Self::Connected,
-        Self::Closing,
-        Self::Closed,
-        Self::Reconfiguring,
-        Self::Reconfigured,
-    ];
-
-    /// Parses a `state` node; total.
-    #[must_use]
-    pub fn parse(value: &[u8]) -> Self {
-        match value {
-            [digit @ b'1'..=b'8'] => {
-                let state = Self::ALL.get(usize::from(digit - b'0'));
-                state.copied().unwrap_or(Self::Unknown)
-            }
-            _ => Self::Unknown,
-        }
-    }
-
-    /// The node's value.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Unknown => "0",
-            Self::Initialising => "1",
-            Self::InitWait => "2",
-            Self::Initialised => "3",
-            Self::Connected => "4",
-            Self::Closing => "5",
-            Self::Closed => "6",
-            Self::Reconfiguring => "7",
-            Self::Reconfigured => "8",
-        }
-    }
-}
 
 /// The nodes that decide, as last read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,6 +130,8 @@ pub struct Machine {
     /// xenstore refused something; nothing more until then.
     hold: Option<Nanos>,
     fault: bool,
+    /// A stream of the device is open.
+    open: bool,
 }
 
 impl Default for Machine {
@@ -208,6 +155,7 @@ impl Machine {
             failures: 0,
             hold: None,
             fault: false,
+            open: false,
         }
     }
 
@@ -229,9 +177,33 @@ impl Machine {
         self.fault = true;
     }
 
+    /// Notes whether a stream of the device is open now.
+    pub const fn note_open(&mut self, open: bool) {
+        self.open = open;
+    }
+
+    /// This domain is about to end: takes the device away as the toolstack would.
+    pub fn retire(&mut self, now: Nanos) {
+        if !matches!(self.phase, Phase::Leaving { .. } | Phase::Gone) {
+            self.phase = Phase::Leaving { since: now };
+        }
+    }
+
     /// Decides what to do about what was seen.
     pub fn next(&mut self, now: Nanos, seen: &Seen) -> Next {
         self.recast(now, seen);
+        if let Phase::Leaving { since } = self.phase
+            && self.linked
+            && self.open
+            && self.hold.is_none()
+            && seen.front == State::Connected
+            && now < since.plus_millis(LINGER_MILLIS)
+        {
+            return match seen.own {
+                State::Closed => Next::At(now.plus_millis(LINGER_STEP_MILLIS)),
+                _ => Next::Do(Action::Publish(State::Closed)),
+            };
+        }
         if self.linked && !matches!(self.phase, Phase::Serving { .. }) {
             // Unmap before anything is written: once it reads 5 or 6 the guest takes its pages back.
             return Next::Do(Action::Disconnect);

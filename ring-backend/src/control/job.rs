@@ -138,6 +138,8 @@ impl Control {
             return false;
         };
         device.due = None;
+        let open = slot(at).is_some_and(|slot| plane.is_open(slot));
+        device.machine.note_open(open);
         match device.machine.next(now, &seen) {
             Next::Do(action) => self.act(at, action, now, plane, world),
             Next::At(due) => {

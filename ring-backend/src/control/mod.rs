@@ -72,6 +72,9 @@ pub trait DataPlane<W> {
     /// A stream's numbers; `None` if there is no such stream.
     fn statistics(&self, slot: DeviceSlot, stream: u8) -> Option<Statistics>;
 
+    /// Whether any stream of a device is open.
+    fn is_open(&self, slot: DeviceSlot) -> bool;
+
     /// Counts what is held of guests now, as far as this knows: neither slots nor watches.
     fn held(&self, world: &W) -> Held;
 }
@@ -139,6 +142,14 @@ impl Control {
     /// All slots, taken or not.
     pub fn slots(&self) -> impl Iterator<Item = DeviceSlot> + use<> {
         (0..self.devices.len()).filter_map(|index| u8::try_from(index).ok().map(DeviceSlot))
+    }
+
+    /// This domain is about to end: takes every device away.
+    pub fn retire(&mut self, now: Nanos) {
+        for device in self.devices.iter_mut().flatten() {
+            device.machine.retire(now);
+            device.stir = true;
+        }
     }
 
     /// Slots that are taken.

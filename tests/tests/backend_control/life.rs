@@ -2,6 +2,7 @@
 
 use crate::site::{BACKEND, Site};
 use ring_backend::link::Direction;
+use ring_backend::orders::Shutdown;
 use ring_backend::world::{ClaimedRef, RemotePort};
 use tests::fake::guest::Guest;
 use tests::fake::store::{DOM0, Store};
@@ -85,6 +86,60 @@ fn a_destroyed_guests_device_shows_6_and_then_its_directory_goes() {
     assert!(!site.store.exists(&site.toolstack.back(3, 0, "")));
     assert_eq!(site.data("guest/3/0/state"), None);
     site.assert_empty();
+}
+
+#[test]
+fn a_guest_that_plays_is_served_until_it_closed_when_its_device_is_detached() {
+    for closes in [true, false] {
+        let mut site = Site::new(4, 17);
+        site.connect(&Vsnd::card(3, 0, 1, 0));
+        site.backend.plane_mut().playing = true;
+        site.toolstack.detach(3, 0);
+        site.run(50);
+        assert_eq!(site.back(3, 0, "state").as_deref(), Some("6"));
+        assert_eq!(site.linked(), 1, "its STOP and CLOSE are to come");
+        if closes {
+            site.backend.plane_mut().playing = false;
+            site.run(5);
+        } else {
+            site.run(500);
+            assert_eq!(site.linked(), 1);
+            site.run(500);
+        }
+        assert_eq!(site.linked(), 0);
+        site.backend.plane_mut().playing = false;
+        site.run(300);
+        assert!(!site.store.exists(&site.toolstack.back(3, 0, "")));
+        site.assert_empty();
+    }
+}
+
+#[test]
+fn guests_that_play_may_close_before_the_domain_ends() {
+    for closes in [true, false] {
+        let mut site = Site::new(4, 18);
+        for guest in [3, 4] {
+            site.connect(&Vsnd::card(guest, 0, 1, 0));
+        }
+        site.backend.plane_mut().playing = true;
+        let node = site.toolstack.home("control/shutdown");
+        site.store.write(DOM0, &node, "reboot").expect("dom0");
+        site.run(20);
+        for guest in [3, 4] {
+            assert_eq!(site.back(guest, 0, "state").as_deref(), Some("6"));
+        }
+        assert_eq!(site.backend.shutdown_requested(), None);
+        if closes {
+            site.backend.plane_mut().playing = false;
+            site.run(300);
+        } else {
+            site.run(900);
+            assert_eq!(site.backend.shutdown_requested(), None);
+            site.run(700);
+        }
+        let order = site.backend.shutdown_requested();
+        assert_eq!(order, Some(Shutdown::Reboot));
+    }
 }
 
 #[test]

@@ -79,6 +79,10 @@ impl DataPlane<()> for Accounts {
         })
     }
 
+    fn is_open(&self, slot: DeviceSlot) -> bool {
+        self.playing && self.linked.contains_key(&slot.0)
+    }
+
     fn held(&self, (): &()) -> Held {
         Held {
             streams: self.linked.values().map(|link| link.streams.len()).sum(),
