@@ -4,7 +4,7 @@ use super::recording::{RATE, Recording};
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
-use rustfft::{FftPlanner, num_complex::Complex};
+use rustfft::{FftPlannerScalar, num_complex::Complex};
 use std::f64::consts::TAU;
 use std::path::Path;
 
@@ -66,7 +66,7 @@ fn spectrogram(recording: &Recording, area: &Area<'_>) -> Result<()> {
         .y_label_area_size(60)
         .build_cartesian_2d(0.0..seconds, 0.0..TOP_HZ)?;
     let samples = recording.channel(0);
-    let fft = FftPlanner::new().plan_fft_forward(WINDOW);
+    let fft = FftPlannerScalar::new().plan_fft_forward(WINDOW);
     let columns = (WIDTH / 2) as usize;
     let step = (samples.len() / columns).max(1);
     for start in (0..samples.len().saturating_sub(WINDOW)).step_by(step) {
