@@ -67,17 +67,23 @@ impl Job {
         self.format.octets().unwrap_or(0) * 2
     }
 
-    /// Noise for every stream.
+    /// Noise for every stream, peaks at -12 dB of full scale: their sum stays below it.
     fn rings(&self) -> Vec<Vec<u8>> {
         let mut state = 1_u64;
         let mut next = || {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
-            (state >> 33) as u8
+            (state >> 32) as i32 >> 2
         };
-        let octets = (self.frames + 8) * self.octets();
-        let ring = |_| (0..octets).map(|_| next()).collect();
+        let octets = self.format.octets().unwrap_or(0);
+        let samples = (self.frames + 8) * 2;
+        let ring = |_| {
+            let samples = (0..samples).map(|_| next().to_le_bytes());
+            samples
+                .flat_map(|word| word[4 - octets..].to_vec())
+                .collect()
+        };
         (0..self.streams).map(ring).collect()
     }
 

@@ -88,7 +88,15 @@ fn main() -> std::io::Result<()> {
         "{:<26} {:<7} {:>9} {:>9} {:>8}  peers (ns per frame and stream)",
         "", "tier", "ours ns", "limit ns", "instr"
     );
-    for job in jobs() {
+    // Names to look at alone, as `cargo bench -p ring-backend -- mix_s16`.
+    let wanted: Vec<&String> = arguments
+        .iter()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let asked =
+        |job: &Job| wanted.is_empty() || wanted.iter().any(|name| job.name.contains(name.as_str()));
+    for job in jobs().into_iter().filter(asked) {
         for tier in Tier::every() {
             let mut engines = vec![("ours".to_owned(), job.ours(tier))];
             if let Some(run) = job.limit(tier) {

@@ -153,7 +153,8 @@ impl Bench<'_> {
         let decoded = part(decoded, frames * inputs);
         let present = input.read(taken, decoded);
         let voice = &mut *input.voice;
-        voice.levels = None;
+        voice.unsettle();
+        voice.recall();
         voice.mend.run(decoded, present);
         if inputs <= outputs {
             return Taken { folded: false };

@@ -73,6 +73,11 @@ impl Gain {
         Self(((value + (1 << (shift - 1))) >> shift) as u32)
     }
 
+    /// The gain of an integer of [`GAIN_BITS`] fraction bits.
+    pub(super) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     /// The gain as an integer of [`GAIN_BITS`] fraction bits.
     #[must_use]
     pub const fn bits(self) -> i32 {

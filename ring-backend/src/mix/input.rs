@@ -4,7 +4,6 @@ use super::MAX_CHANNELS;
 use super::decode::decode;
 use super::kernel::Direct;
 use super::voice::Voice;
-use crate::format::SampleFormat;
 
 /// A stream's part in one render: the next octets of its ring, in two pieces.
 ///
@@ -50,28 +49,16 @@ impl<'a> Input<'a> {
     pub(super) fn direct(&self, at: usize) -> Option<Direct<'_>> {
         Some(Direct {
             octets: self.piece(at),
-            wide: self.voice.spec?.format == SampleFormat::S32Le,
+            wide: self.voice.wide(),
             levels: self.voice.levels.as_ref()?,
         })
     }
 
-    /// Lets the voice know the last frame of a render that was straight.
-    pub(super) fn note_last(&mut self, frames: usize) {
-        let Some(at) = frames.checked_sub(1) else {
-            return;
-        };
-        let octets = self.piece(at);
-        let wide = self.voice.spec.map(|spec| spec.format) == Some(SampleFormat::S32Le);
-        let channels = self.voice.matrix.inputs();
-        let last = self.voice.mend.last_frame().iter_mut().take(channels);
-        if wide {
-            for (last, &octets) in last.zip(octets.as_chunks().0) {
-                *last = i32::from_le_bytes(octets);
-            }
-        } else {
-            for (last, &octets) in last.zip(octets.as_chunks().0) {
-                *last = i32::from(i16::from_le_bytes(octets)) << 16;
-            }
+    /// Lets the voice know how the frames that were summed end.
+    pub(super) fn note(&mut self, at: usize, frames: usize) {
+        let octets = frames * self.frame_octets();
+        if let Some(octets) = self.piece(at).get(..octets) {
+            self.voice.place.note(octets);
         }
     }
 

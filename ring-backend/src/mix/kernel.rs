@@ -24,7 +24,7 @@ pub enum Tier {
 /// Where the samples go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sink {
-    /// Octets per sample: 2 or 4.
+    /// Whether they have 32 bits, and not 16.
     wide: bool,
     /// Bits of 32 that the card does not have.
     dropped: u32,
@@ -61,6 +61,19 @@ impl Sink {
         1 << (SUM_BITS + self.dropped - 1)
     }
 
+    /// The places of a sum that the card does not have.
+    #[must_use]
+    pub const fn places(self) -> u32 {
+        SUM_BITS + self.dropped
+    }
+
+    /// The gain of noise in 2,048ths of the card's last place, if there is anything below that.
+    #[must_use]
+    pub fn noise(self) -> Option<Levels> {
+        let shift = self.dropped.checked_sub(5)?;
+        Levels::new(&[Gain::from_bits(1 << shift)])
+    }
+
     /// The bits that are kept of a 32-bit sample.
     #[must_use]
     pub const fn mask(self) -> i32 {
@@ -83,14 +96,17 @@ pub const fn accumulator_slot(sample: usize) -> usize {
     (sample & !7) | ((sample & 1) << 2) | ((sample >> 1) & 3)
 }
 
+/// Fraction bits of the low part of a gain.
+pub const LOW_BITS: u32 = 11;
+
 /// The gains of eight samples in a row, after which they repeat, in the shapes that loops want.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Levels {
     /// With 22 fraction bits.
     pub gains: [i32; MAX_CHANNELS],
-    /// Of the first four, 14 fraction bits and what is above them.
+    /// Of the first four, 11 fraction bits and what is above them, rounded to nearest.
     pub high: [i16; 4],
-    /// The 8 fraction bits below.
+    /// The rest, -1,023 to 1,024.
     pub low: [i16; 4],
     /// The largest high part.
     pub top: i32,
@@ -121,9 +137,9 @@ impl Levels {
         }
         let parts = levels.high.iter_mut().zip(&mut levels.low);
         for ((high, low), &gain) in parts.zip(&levels.gains) {
-            *high = (gain >> 8) as i16;
-            *low = (gain & 0xFF) as i16;
-            levels.top = levels.top.max(gain >> 8);
+            *high = ((gain + (1 << (LOW_BITS - 1)) - 1) >> LOW_BITS) as i16;
+            *low = (gain - (i32::from(*high) << LOW_BITS)) as i16;
+            levels.top = levels.top.max(i32::from(*high));
             levels.fine |= *low != 0;
         }
         Some(levels)

@@ -4,6 +4,10 @@ use super::MAX_CHANNELS;
 use super::convert::{Bench, OUTPUTS, Scratch};
 use super::input::Input;
 use super::kernel::{Direct, Sink, Tier};
+use super::noise::Noise;
+use super::plan::{Plan, STREAMS};
+use super::scalar;
+use super::simd::Starts;
 use super::table::Tables;
 use super::voice::Voice;
 use crate::world::CardFormat;
@@ -12,8 +16,6 @@ use alloc::vec::Vec;
 
 /// Voices that one render takes; inputs beyond are left alone. Sums of that many are exact.
 pub const MAX_VOICES: usize = 128;
-/// Streams that are summed straight from their octets.
-const MAX_DIRECT: usize = super::narrow::STREAMS;
 /// Evaluations of a filter per render, for tables that are not whole yet: about 0.1 ms.
 const TABLE_BUDGET: usize = 1_024;
 
@@ -22,15 +24,18 @@ pub struct Mixer {
     card: CardFormat,
     sink: Sink,
     tier: Tier,
+    dither: bool,
     tables: Tables,
+    plan: Plan,
+    noise: Noise,
     work: Work,
 }
 
 /// Memory that outlives no render.
 pub(super) struct Work {
-    /// Sums of what is not direct, one per sample of [`OUTPUTS`] frames.
+    /// Sums of what is not summed as it lies, one per sample of [`OUTPUTS`] frames.
     pub(super) sums: Vec<i64>,
-    /// Of each input, whether all of it can be summed from its octets.
+    /// Of each input, whether all of it can be summed as it lies.
     straight: Vec<bool>,
     /// Of each other input, the frames used.
     taken: Vec<usize>,
@@ -52,7 +57,10 @@ impl Mixer {
             card,
             sink: Sink::new(card.sample),
             tier,
+            dither: false,
             tables: Tables::new(),
+            plan: Plan::new(),
+            noise: Noise::new(OUTPUTS * MAX_CHANNELS),
             work: Work {
                 sums: vec![0; OUTPUTS * MAX_CHANNELS],
                 straight: vec![false; MAX_VOICES],
@@ -60,6 +68,14 @@ impl Mixer {
                 scratch: Scratch::new(),
             },
         }
+    }
+
+    /// Whether noise is added before the card's last place is rounded to (triangular, two places
+    /// wide), so that what is lost is a steady hiss and not distortion; at first it is not. Sums
+    /// that the card can hold as they are get none, nor do cards of 32 bits.
+    pub const fn set_dither(&mut self, dither: bool) {
+        self.dither = dither;
+        self.plan.forget();
     }
 
     /// Works on the filter table that a voice needs, for about 0.1 ms; true when there is nothing
@@ -83,51 +99,100 @@ impl Mixer {
     pub fn render(&mut self, inputs: &mut [Input<'_>], frames: usize, out: &mut [u8]) {
         let frame_octets = self.card.frame_octets().max(1);
         let frames = frames.min(out.len() / frame_octets);
-        let inputs = match inputs.len() {
-            ..=MAX_VOICES => inputs,
-            _ => inputs.split_at_mut(MAX_VOICES).0,
-        };
+        let (out, _) = out.split_at_mut(frames * frame_octets);
         self.tables.tick();
-        let mut budget = TABLE_BUDGET;
-        let (straight, _) = self.work.straight.split_at_mut(inputs.len());
-        let (taken, _) = self.work.taken.split_at_mut(inputs.len());
-        taken.fill(0);
-        let mut direct_left = MAX_DIRECT;
-        for (input, straight) in inputs.iter_mut().zip(&mut *straight) {
-            *straight = direct_left > 0 && input.is_straight(frames);
-            direct_left -= usize::from(*straight);
+        if out.is_empty() {
+            return;
+        }
+        if !self.render_as_planned(inputs, frames, out) {
+            let count = inputs.len().min(MAX_VOICES);
+            self.render_anyhow(inputs.split_at_mut(count).0, frames, out);
+        }
+    }
+
+    /// Renders the plan's streams, if they are what `inputs` are and nothing is in the way.
+    fn render_as_planned(
+        &mut self,
+        inputs: &mut [Input<'_>],
+        frames: usize,
+        out: &mut [u8],
+    ) -> bool {
+        let samples = frames * usize::from(self.card.channels);
+        let noisy = self.plan.noise().is_some();
+        if !self.plan.is_for(inputs.len(), false) || noisy && samples > self.noise.room() {
+            return false;
+        }
+        let mut starts = Starts::new(samples);
+        for (index, input) in inputs.iter_mut().enumerate() {
+            let place = &mut input.voice.place;
+            match starts.push(input.first, place.wide()) {
+                Some(octets) if self.plan.holds(place, index) => place.note(octets),
+                _ => return false,
+            }
+        }
+        self.finish(starts, inputs, 0, false, out);
+        true
+    }
+
+    /// Renders whatever there is, and makes a plan of what can be summed as it lies.
+    fn render_anyhow(&mut self, inputs: &mut [Input<'_>], frames: usize, out: &mut [u8]) {
+        self.work.taken.fill(0);
+        let mut direct = 0;
+        for (input, straight) in inputs.iter_mut().zip(&mut self.work.straight) {
+            *straight = direct < STREAMS - 1 && input.is_straight(frames);
+            direct += usize::from(*straight);
             input.voice.fresh = false;
         }
-        let all_straight = inputs.iter().zip(&*straight).all(|(_, &straight)| straight);
+        let others = direct < inputs.len();
+        let straight = self.work.straight.iter();
+        let planned = inputs
+            .iter()
+            .zip(straight)
+            .filter(|(_, straight)| **straight);
+        let holds = self.plan.is_for(direct, others)
+            && planned
+                .enumerate()
+                .all(|(index, (input, _))| self.plan.holds(&input.voice.place, index));
+        if !holds {
+            let straight = self.work.straight.iter();
+            let planned = inputs.iter_mut().zip(straight);
+            let planned =
+                planned.filter_map(|(input, straight)| straight.then_some(&mut *input.voice));
+            self.plan.lay(planned, others, self.dither, self.sink);
+        }
+        let mut budget = TABLE_BUDGET;
+        let channels = usize::from(self.card.channels).max(1);
+        let frame_octets = self.card.frame_octets().max(1);
         let mut at = 0;
         while at < frames {
             let mut count = frames - at;
-            if !all_straight {
+            if others || self.plan.noise().is_some() {
                 count = count.min(OUTPUTS);
             }
-            for (input, _) in inputs
-                .iter()
-                .zip(&*straight)
-                .filter(|(_, straight)| **straight)
-            {
-                let (have, frame) = (input.piece(at).len(), input.frame_octets().max(1));
-                if have < count * frame {
-                    count = have / frame;
+            for (input, straight) in inputs.iter().zip(&self.work.straight) {
+                if *straight {
+                    count = count.min(input.piece(at).len() / input.frame_octets().max(1));
                 }
             }
-            let sums = if all_straight {
-                None
+            if count == 0 {
+                break;
+            }
+            let samples = count * channels;
+            let room = self.work.sums.len();
+            let eights = if others {
+                samples.next_multiple_of(8)
             } else {
-                let samples = (count * usize::from(self.card.channels)).next_multiple_of(8);
-                let end = samples.min(self.work.sums.len());
-                let (sums, _) = self.work.sums.split_at_mut(end);
-                sums.fill(0);
-                for ((input, taken), _) in inputs
-                    .iter_mut()
-                    .zip(&mut *taken)
-                    .zip(&*straight)
-                    .filter(|(_, straight)| !**straight)
-                {
+                0
+            };
+            let (sums, _) = self.work.sums.split_at_mut(eights.min(room));
+            sums.fill(0);
+            let mut starts = Starts::new(samples);
+            let each = inputs.iter_mut().zip(&mut self.work.taken);
+            for ((input, taken), straight) in each.zip(&self.work.straight) {
+                if *straight {
+                    input.note(at, count);
+                    let _ = starts.push(input.piece(at), input.voice.place.wide());
+                } else {
                     let mut bench = Bench {
                         tier: self.tier,
                         tables: &mut self.tables,
@@ -136,33 +201,51 @@ impl Mixer {
                     };
                     bench.gather(input, taken, count, sums);
                 }
-                Some(&*sums)
-            };
-            if count == 0 {
-                break;
-            }
-            let mut direct = heapless::Vec::<Direct<'_>, MAX_DIRECT>::new();
-            for (input, _) in inputs
-                .iter()
-                .zip(&*straight)
-                .filter(|(_, straight)| **straight)
-            {
-                if let Some(source) = input.direct(at) {
-                    let _ = direct.push(source);
-                }
             }
             let octets = at * frame_octets..(at + count) * frame_octets;
             if let Some(out) = out.get_mut(octets) {
-                self.tier.mix(&direct, sums, self.sink, out);
+                self.finish(starts, inputs, at, others, out);
             }
             at += count;
         }
-        for (input, _) in inputs
-            .iter_mut()
-            .zip(&*straight)
-            .filter(|(_, straight)| **straight)
-        {
-            input.note_last(frames);
+    }
+
+    /// Sums the streams, with the noise if there is any and with the others that were gathered,
+    /// from the inputs' frame `at` on.
+    fn finish<'s>(
+        &'s mut self,
+        mut starts: Starts<'s>,
+        inputs: &[Input<'_>],
+        at: usize,
+        others: bool,
+        out: &mut [u8],
+    ) {
+        let samples = out.len() / self.sink.octets();
+        let noise = match self.plan.noise() {
+            None => None,
+            Some(levels) => Some(Direct {
+                octets: self.noise.next(self.tier, samples),
+                wide: false,
+                levels,
+            }),
+        };
+        if let Some(noise) = noise {
+            let _ = starts.push(noise.octets, false);
+        }
+        starts.even_out();
+        let sums = self.work.sums.get(..samples.next_multiple_of(8));
+        let sums = sums.filter(|_| others);
+        let done = self.tier.mix(&self.plan, &starts, sums, self.sink, out);
+        if done < out.len() {
+            let mut direct = heapless::Vec::<Direct<'_>, STREAMS>::new();
+            let planned = inputs
+                .iter()
+                .filter(|input| self.plan.has(&input.voice.place));
+            let planned = planned.filter_map(|input| input.direct(at));
+            for source in planned.chain(noise) {
+                let _ = direct.push(source);
+            }
+            scalar::mix(&direct, sums, self.sink, done / self.sink.octets(), out);
         }
     }
 }

@@ -23,7 +23,10 @@ mod law;
 pub mod layout;
 mod mend;
 mod mixer;
+#[cfg(target_arch = "x86_64")]
 mod narrow;
+mod noise;
+mod plan;
 mod resample;
 mod scalar;
 #[cfg(target_arch = "x86_64")]

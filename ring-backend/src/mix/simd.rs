@@ -5,28 +5,88 @@
 //! [`Tier`](super::Tier) vouches for.
 #![allow(unsafe_code)]
 
-use super::kernel::{Direct, Fir, Sink};
-use super::narrow::Plan;
+use super::kernel::{Fir, Sink};
+use super::plan::{Plan, STREAMS};
 use super::resample::Cursor;
-use super::{convolve, narrow, wide};
+use super::{convolve, narrow, noise, wide};
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+use core::marker::PhantomData;
+use core::ptr::NonNull;
 
 /// The integers that fill vectors.
 pub trait Lane: Copy {}
 impl Lane for u8 {}
 impl Lane for i16 {}
 impl Lane for i32 {}
+impl Lane for u32 {}
 impl Lane for i64 {}
 
-/// Declares the operations that are one instruction in either width.
+/// Declares operations that take one processor feature, each as an expression.
 macro_rules! operations {
-    ($feature:literal, $($name:ident ( $($arg:ident),* ) = $intrinsic:ident;)*) => { $(
+    ($feature:literal, $(
+        $(#[$meta:meta])*
+        $name:ident $(<const $count:ident>)? ($($arg:ident: $type:ty),*) -> $out:ty = $body:expr;
+    )*) => { $(
+        $(#[$meta])*
         #[inline]
         #[target_feature(enable = $feature)]
-        pub fn $name($($arg: V),*) -> V {
-            $intrinsic($($arg),*)
+        pub fn $name$(<const $count: i32>)?($($arg: $type),*) -> $out {
+            $body
         }
     )* };
+}
+
+/// Declares a width's vectors, and those operations that differ in the intrinsic's name alone.
+macro_rules! width {
+    (
+        $feature:literal, $vector:ident, $octets:literal, $load:ident, $store:ident,
+        $every32:ident, $every64:ident, $right32:ident, $down32:ident, $left32:ident,
+        $right64:ident, $left64:ident, $($name:ident = $intrinsic:ident,)*
+    ) => {
+        /// A vector.
+        pub type V = $vector;
+        /// Octets of a vector.
+        pub const OCTETS: usize = $octets;
+
+        /// Reads a vector.
+        #[inline]
+        #[target_feature(enable = $feature)]
+        pub fn load<T: Lane, const N: usize>(from: &[T; N]) -> V {
+            const { assert!(size_of::<[T; N]>() == OCTETS) };
+            // SAFETY: the array is as long as the vector, and the load needs no alignment.
+            unsafe { $load(core::ptr::from_ref(from).cast()) }
+        }
+
+        /// Writes a vector.
+        #[inline]
+        #[target_feature(enable = $feature)]
+        pub fn store<T: Lane, const N: usize>(to: &mut [T; N], value: V) {
+            const { assert!(size_of::<[T; N]>() == OCTETS) };
+            // SAFETY: the array is as long as the vector, and the store needs no alignment.
+            unsafe { $store(core::ptr::from_mut(to).cast(), value) }
+        }
+
+        operations! { $feature,
+            /// One 32-bit integer in every lane.
+            every32(value: i32) -> V = $every32(value);
+            /// One 64-bit integer in every lane.
+            every64(value: i64) -> V = $every64(value);
+            /// Shifts 32-bit lanes right by `count`, keeping the sign.
+            right32(value: V, count: u32) -> V = $right32(value, _mm_cvtsi32_si128(count as i32));
+            /// Shifts 32-bit lanes left by `count`.
+            left32(value: V, count: u32) -> V = $left32(value, _mm_cvtsi32_si128(count as i32));
+            /// Shifts 32-bit lanes right, filling with zeros.
+            down32<const COUNT>(value: V) -> V = $down32::<COUNT>(value);
+            /// Shifts 64-bit lanes right, filling with zeros.
+            right64<const COUNT>(value: V) -> V = $right64::<COUNT>(value);
+            /// Shifts 64-bit lanes left.
+            left64<const COUNT>(value: V) -> V = $left64::<COUNT>(value);
+            $(
+                /// One instruction.
+                $name(a: V, b: V) -> V = $intrinsic(a, b);
+            )*
+        }
+    };
 }
 
 /// 128-bit vectors.
@@ -34,129 +94,41 @@ pub mod v128 {
     use super::Lane;
     use core::arch::x86_64::*;
 
-    /// A vector.
-    pub type V = __m128i;
-    /// Octets of a vector.
-    pub const OCTETS: usize = 16;
+    /// Whether `mul_even` takes its factors as unsigned.
+    pub const UNSIGNED: bool = true;
+
+    width! {
+        "sse2", __m128i, 16, _mm_loadu_si128, _mm_storeu_si128,
+        _mm_set1_epi32, _mm_set1_epi64x, _mm_sra_epi32, _mm_srli_epi32, _mm_sll_epi32,
+        _mm_srli_epi64, _mm_slli_epi64,
+        add32 = _mm_add_epi32, sub32 = _mm_sub_epi32,
+        add64 = _mm_add_epi64, sub64 = _mm_sub_epi64,
+        madd16 = _mm_madd_epi16, mul_even = _mm_mul_epu32,
+        low16 = _mm_unpacklo_epi16, high16 = _mm_unpackhi_epi16,
+        low32 = _mm_unpacklo_epi32, high32 = _mm_unpackhi_epi32,
+        low64 = _mm_unpacklo_epi64, high64 = _mm_unpackhi_epi64,
+        pack32 = _mm_packs_epi32, above32 = _mm_cmpgt_epi32,
+        and = _mm_and_si128, or = _mm_or_si128, xor = _mm_xor_si128, and_not = _mm_andnot_si128,
+    }
 
     operations! { "sse2",
-        add32(a, b) = _mm_add_epi32;
-        sub32(a, b) = _mm_sub_epi32;
-        add64(a, b) = _mm_add_epi64;
-        sub64(a, b) = _mm_sub_epi64;
-        madd16(a, b) = _mm_madd_epi16;
-        low16(a, b) = _mm_unpacklo_epi16;
-        high16(a, b) = _mm_unpackhi_epi16;
-        low32(a, b) = _mm_unpacklo_epi32;
-        high32(a, b) = _mm_unpackhi_epi32;
-        low64(a, b) = _mm_unpacklo_epi64;
-        high64(a, b) = _mm_unpackhi_epi64;
-        pack32(a, b) = _mm_packs_epi32;
-        mul_even(a, b) = _mm_mul_epu32;
-        above32(a, b) = _mm_cmpgt_epi32;
-        and(a, b) = _mm_and_si128;
-        or(a, b) = _mm_or_si128;
-        xor(a, b) = _mm_xor_si128;
-        and_not(a, b) = _mm_andnot_si128;
-    }
-
-    /// Reads a vector.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn load<T: Lane, const N: usize>(from: &[T; N]) -> V {
-        const { assert!(size_of::<[T; N]>() == OCTETS) };
-        // SAFETY: the array is as long as the vector, and the load needs no alignment.
-        unsafe { _mm_loadu_si128(core::ptr::from_ref(from).cast()) }
-    }
-
-    /// Writes a vector.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn store<T: Lane, const N: usize>(to: &mut [T; N], value: V) {
-        const { assert!(size_of::<[T; N]>() == OCTETS) };
-        // SAFETY: the array is as long as the vector, and the store needs no alignment.
-        unsafe { _mm_storeu_si128(core::ptr::from_mut(to).cast(), value) }
-    }
-
-    /// Eight 16-bit integers in every 128 bits.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn every128(from: &[i16; 8]) -> V {
-        load(from)
-    }
-
-    /// One 32-bit integer in every lane.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn every32(value: i32) -> V {
-        _mm_set1_epi32(value)
-    }
-
-    /// One 64-bit integer in every lane.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn every64(value: i64) -> V {
-        _mm_set1_epi64x(value)
-    }
-
-    /// Shifts 32-bit lanes right by `count`, keeping the sign.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn right32(value: V, count: u32) -> V {
-        _mm_sra_epi32(value, _mm_cvtsi32_si128(count as i32))
-    }
-
-    /// Shifts 32-bit lanes left by `count`.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn left32(value: V, count: u32) -> V {
-        _mm_sll_epi32(value, _mm_cvtsi32_si128(count as i32))
-    }
-
-    /// Shifts 64-bit lanes right, filling with zeros.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn right64<const COUNT: i32>(value: V) -> V {
-        _mm_srli_epi64::<COUNT>(value)
-    }
-
-    /// The even 32-bit lanes of `even` and the odd ones of `odd`.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn weave32(even: V, odd: V) -> V {
-        let evens = _mm_set1_epi64x(0xFFFF_FFFF);
-        _mm_or_si128(_mm_and_si128(even, evens), _mm_andnot_si128(evens, odd))
-    }
-
-    /// Shifts 64-bit lanes left.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn left64<const COUNT: i32>(value: V) -> V {
-        _mm_slli_epi64::<COUNT>(value)
-    }
-
-    /// 16-bit samples as the high halves of 32-bit lanes.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn widen(from: &[u8; 8]) -> V {
-        _mm_unpacklo_epi16(
-            _mm_setzero_si128(),
-            _mm_set1_epi64x(i64::from_le_bytes(*from)),
-        )
-    }
-
-    /// The high halves of the lanes of `a` and then of `b`, in order.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn tops(a: V, b: V) -> V {
-        _mm_packs_epi32(_mm_srai_epi32::<16>(a), _mm_srai_epi32::<16>(b))
-    }
-
-    /// The sum of a vector's 128-bit halves.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    pub fn halves32(value: V) -> __m128i {
-        value
+        /// Eight 16-bit integers in every 128 bits.
+        every128(from: &[i16; 8]) -> V = load(from);
+        /// The even 32-bit lanes of `even` and the odd ones of `odd`.
+        weave32(even: V, odd: V) -> V = {
+            let evens = _mm_set1_epi64x(0xFFFF_FFFF);
+            _mm_or_si128(_mm_and_si128(even, evens), _mm_andnot_si128(evens, odd))
+        };
+        /// 16-bit samples as the high halves of 32-bit lanes.
+        widen(from: &[u8; 8]) -> V =
+            _mm_unpacklo_epi16(_mm_setzero_si128(), _mm_set1_epi64x(i64::from_le_bytes(*from)));
+        /// The high halves of the lanes of `a` and then of `b`, in order.
+        tops(a: V, b: V) -> V = _mm_packs_epi32(_mm_srai_epi32::<16>(a), _mm_srai_epi32::<16>(b));
+        /// Whether any bit is set.
+        any(value: V) -> bool =
+            _mm_movemask_epi8(_mm_cmpeq_epi32(value, _mm_setzero_si128())) != 0xFFFF;
+        /// The sum of a vector's 128-bit halves.
+        halves32(value: V) -> __m128i = value;
     }
 }
 
@@ -165,127 +137,148 @@ pub mod v256 {
     use super::Lane;
     use core::arch::x86_64::*;
 
-    /// A vector.
-    pub type V = __m256i;
-    /// Octets of a vector.
-    pub const OCTETS: usize = 32;
+    /// Whether `mul_even` takes its factors as unsigned.
+    pub const UNSIGNED: bool = false;
+
+    width! {
+        "avx2", __m256i, 32, _mm256_loadu_si256, _mm256_storeu_si256,
+        _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_sra_epi32, _mm256_srli_epi32,
+        _mm256_sll_epi32, _mm256_srli_epi64, _mm256_slli_epi64,
+        add32 = _mm256_add_epi32, sub32 = _mm256_sub_epi32,
+        add64 = _mm256_add_epi64, sub64 = _mm256_sub_epi64,
+        madd16 = _mm256_madd_epi16, mul_even = _mm256_mul_epi32,
+        low16 = _mm256_unpacklo_epi16, high16 = _mm256_unpackhi_epi16,
+        low32 = _mm256_unpacklo_epi32, high32 = _mm256_unpackhi_epi32,
+        low64 = _mm256_unpacklo_epi64, high64 = _mm256_unpackhi_epi64,
+        pack32 = _mm256_packs_epi32, above32 = _mm256_cmpgt_epi32,
+        and = _mm256_and_si256, or = _mm256_or_si256, xor = _mm256_xor_si256,
+        and_not = _mm256_andnot_si256,
+    }
 
     operations! { "avx2",
-        add32(a, b) = _mm256_add_epi32;
-        sub32(a, b) = _mm256_sub_epi32;
-        add64(a, b) = _mm256_add_epi64;
-        sub64(a, b) = _mm256_sub_epi64;
-        madd16(a, b) = _mm256_madd_epi16;
-        low16(a, b) = _mm256_unpacklo_epi16;
-        high16(a, b) = _mm256_unpackhi_epi16;
-        low32(a, b) = _mm256_unpacklo_epi32;
-        high32(a, b) = _mm256_unpackhi_epi32;
-        low64(a, b) = _mm256_unpacklo_epi64;
-        high64(a, b) = _mm256_unpackhi_epi64;
-        pack32(a, b) = _mm256_packs_epi32;
-        mul_even(a, b) = _mm256_mul_epu32;
-        above32(a, b) = _mm256_cmpgt_epi32;
-        and(a, b) = _mm256_and_si256;
-        or(a, b) = _mm256_or_si256;
-        xor(a, b) = _mm256_xor_si256;
-        and_not(a, b) = _mm256_andnot_si256;
+        /// Eight 16-bit integers in every 128 bits.
+        every128(from: &[i16; 8]) -> V = _mm256_broadcastsi128_si256(super::v128::load(from));
+        /// The even 32-bit lanes of `even` and the odd ones of `odd`.
+        weave32(even: V, odd: V) -> V = _mm256_blend_epi32::<0xAA>(even, odd);
+        /// 16-bit samples as the high halves of 32-bit lanes.
+        widen(from: &[u8; 16]) -> V =
+            _mm256_slli_epi32::<16>(_mm256_cvtepi16_epi32(super::v128::load(from)));
+        /// The high halves of the lanes of `a` and then of `b`, in order.
+        tops(a: V, b: V) -> V = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(
+            _mm256_srai_epi32::<16>(a),
+            _mm256_srai_epi32::<16>(b),
+        ));
+        /// Whether any bit is set.
+        any(value: V) -> bool = _mm256_testz_si256(value, value) == 0;
+        /// The sum of a vector's 128-bit halves.
+        halves32(value: V) -> __m128i =
+            _mm_add_epi32(_mm256_castsi256_si128(value), _mm256_extracti128_si256::<1>(value));
+    }
+}
+
+/// Where streams begin that all have at least so many samples.
+pub struct Starts<'a> {
+    samples: usize,
+    /// Where, and whether the samples have 32 bits and not 16.
+    starts: heapless::Vec<(NonNull<u8>, bool), { STREAMS + 1 }>,
+    of: PhantomData<&'a [u8]>,
+}
+
+impl<'a> Starts<'a> {
+    /// None yet, to have `samples` each.
+    #[inline]
+    #[must_use]
+    pub fn new(samples: usize) -> Self {
+        Self {
+            samples,
+            starts: heapless::Vec::new(),
+            of: PhantomData,
+        }
     }
 
-    /// Reads a vector.
+    /// Adds a stream and returns the octets of its samples; `None` where they are too few, or
+    /// there is no room.
     #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn load<T: Lane, const N: usize>(from: &[T; N]) -> V {
-        const { assert!(size_of::<[T; N]>() == OCTETS) };
-        // SAFETY: the array is as long as the vector, and the load needs no alignment.
-        unsafe { _mm256_loadu_si256(core::ptr::from_ref(from).cast()) }
+    pub fn push(&mut self, octets: &'a [u8], wide: bool) -> Option<&'a [u8]> {
+        let octets = octets.get(..self.samples << (1 + u32::from(wide)))?;
+        let start = (NonNull::from(octets).cast(), wide);
+        self.starts.push(start).ok().map(|()| octets)
     }
 
-    /// Writes a vector.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn store<T: Lane, const N: usize>(to: &mut [T; N], value: V) {
-        const { assert!(size_of::<[T; N]>() == OCTETS) };
-        // SAFETY: the array is as long as the vector, and the store needs no alignment.
-        unsafe { _mm256_storeu_si256(core::ptr::from_mut(to).cast(), value) }
+    /// Adds the last stream once more where that makes pairs of all.
+    pub fn even_out(&mut self) {
+        if let (1, Some(&last)) = (self.starts.len() % 2, self.starts.last()) {
+            let _ = self.starts.push(last);
+        }
     }
 
-    /// Eight 16-bit integers in every 128 bits.
+    /// `SIZE` octets of every stream from octet `at` on, if as many 16-bit samples are there.
     #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn every128(from: &[i16; 8]) -> V {
-        _mm256_broadcastsi128_si256(super::v128::load(from))
+    #[must_use]
+    pub fn block<const SIZE: usize>(&self, at: usize) -> Option<Block<'_, 'a, SIZE>> {
+        let (starts, of) = (&*self.starts, PhantomData);
+        (at + SIZE <= 2 * self.samples).then_some(Block { starts, at, of })
     }
 
-    /// One 32-bit integer in every lane.
+    /// As many samples as `HALF` octets of 16-bit ones hold, of every stream, from one on.
     #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn every32(value: i32) -> V {
-        _mm256_set1_epi32(value)
+    pub fn pieces<const HALF: usize, const WHOLE: usize>(
+        &self,
+        sample: usize,
+    ) -> Option<impl Iterator<Item = Piece<'a, HALF, WHOLE>> + Clone> {
+        const { assert!(2 * HALF == WHOLE) };
+        (2 * sample + HALF <= 2 * self.samples).then(|| {
+            self.starts.iter().map(move |&(start, wide)| {
+                // SAFETY: the stream is borrowed for 'a and has the samples: `push` saw to it.
+                unsafe {
+                    if wide {
+                        Piece::Whole(start.add(4 * sample).cast().as_ref())
+                    } else {
+                        Piece::Half(start.add(2 * sample).cast().as_ref())
+                    }
+                }
+            })
+        })
+    }
+}
+
+/// A part of one stream.
+pub enum Piece<'a, const HALF: usize, const WHOLE: usize> {
+    /// 16-bit samples.
+    Half(&'a [u8; HALF]),
+    /// 32-bit samples.
+    Whole(&'a [u8; WHOLE]),
+}
+
+/// A part of 16-bit streams; made by [`Starts::block`] alone, which saw that there are `SIZE`
+/// octets of each from `at` on.
+#[derive(Clone, Copy)]
+pub struct Block<'p, 'a, const SIZE: usize> {
+    starts: &'p [(NonNull<u8>, bool)],
+    at: usize,
+    of: PhantomData<&'a [u8]>,
+}
+
+impl<'a, const SIZE: usize> Block<'_, 'a, SIZE> {
+    /// Takes the first pairs of streams from it.
+    #[inline]
+    #[must_use]
+    pub fn take(&mut self, pairs: usize) -> Self {
+        let (taken, left) = self.starts.split_at(self.starts.len().min(2 * pairs));
+        self.starts = left;
+        Self {
+            starts: taken,
+            ..*self
+        }
     }
 
-    /// One 64-bit integer in every lane.
+    /// The streams' octets, by twos.
     #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn every64(value: i64) -> V {
-        _mm256_set1_epi64x(value)
-    }
-
-    /// Shifts 32-bit lanes right by `count`, keeping the sign.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn right32(value: V, count: u32) -> V {
-        _mm256_sra_epi32(value, _mm_cvtsi32_si128(count as i32))
-    }
-
-    /// Shifts 32-bit lanes left by `count`.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn left32(value: V, count: u32) -> V {
-        _mm256_sll_epi32(value, _mm_cvtsi32_si128(count as i32))
-    }
-
-    /// Shifts 64-bit lanes right, filling with zeros.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn right64<const COUNT: i32>(value: V) -> V {
-        _mm256_srli_epi64::<COUNT>(value)
-    }
-
-    /// Shifts 64-bit lanes left.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn left64<const COUNT: i32>(value: V) -> V {
-        _mm256_slli_epi64::<COUNT>(value)
-    }
-
-    /// The even 32-bit lanes of `even` and the odd ones of `odd`.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn weave32(even: V, odd: V) -> V {
-        _mm256_blend_epi32::<0xAA>(even, odd)
-    }
-
-    /// 16-bit samples as the high halves of 32-bit lanes.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn widen(from: &[u8; 16]) -> V {
-        _mm256_slli_epi32::<16>(_mm256_cvtepi16_epi32(super::v128::load(from)))
-    }
-
-    /// The high halves of the lanes of `a` and then of `b`, in order.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn tops(a: V, b: V) -> V {
-        let packed = _mm256_packs_epi32(_mm256_srai_epi32::<16>(a), _mm256_srai_epi32::<16>(b));
-        _mm256_permute4x64_epi64::<0b11_01_10_00>(packed)
-    }
-
-    /// The sum of a vector's 128-bit halves.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub fn halves32(value: V) -> __m128i {
-        let high = _mm256_extracti128_si256::<1>(value);
-        _mm_add_epi32(_mm256_castsi256_si128(value), high)
+    pub fn pairs(&self) -> impl Iterator<Item = [&'a [u8; SIZE]; 2]> {
+        self.starts.as_chunks().0.iter().map(|pair: &[_; 2]| {
+            // SAFETY: the streams are borrowed for 'a and have the octets: `Starts` saw to it.
+            pair.map(|(start, _)| unsafe { start.add(self.at).cast().as_ref() })
+        })
     }
 }
 
@@ -328,22 +321,30 @@ macro_rules! entries {
 
             /// See [`narrow`].
             #[inline]
-            pub fn narrow(_: $token, plan: &Plan<'_, '_>, out: &mut [u8]) -> usize {
+            pub fn narrow(_: $token, plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize {
                 // SAFETY: the token promises the feature.
-                unsafe { narrow::$width::mix(plan, out) }
+                unsafe { narrow::$width::mix(plan, starts, out) }
+            }
+
+            /// See [`noise`].
+            #[inline]
+            pub fn noise(_: $token, state: &mut [u32; 16], out: &mut [[u8; 32]]) {
+                // SAFETY: the token promises the feature.
+                unsafe { noise::$width::fill(state, out) }
             }
 
             /// See [`wide`].
             #[inline]
             pub fn wide(
                 _: $token,
-                direct: &[Direct<'_>],
+                plan: &Plan,
+                starts: &Starts<'_>,
                 gathered: Option<&[i64]>,
                 sink: Sink,
                 out: &mut [u8],
             ) -> usize {
                 // SAFETY: the token promises the feature.
-                unsafe { wide::$width::mix(direct, gathered, sink, out) }
+                unsafe { wide::$width::mix(plan, starts, gathered, sink, out) }
             }
 
             /// See [`wide`].

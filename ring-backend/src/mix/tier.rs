@@ -1,11 +1,11 @@
 //! Sends the work to the inner loops of a tier, and to the plain ones what vectors leave over.
 
-use super::kernel::{Direct, Fir, Sink, Tier};
-use super::narrow::{Draft, STREAMS};
+use super::kernel::{Fir, Sink, Tier};
+use super::plan::Plan;
 use super::resample::Cursor;
 use super::scalar;
 #[cfg(target_arch = "x86_64")]
-use super::simd::{Avx2, call};
+use super::simd::{Avx2, Starts, call};
 use core::fmt;
 
 impl fmt::Display for Tier {
@@ -40,46 +40,36 @@ impl Tier {
         Self::every().last().copied().unwrap_or(Self::Scalar)
     }
 
-    /// Sums streams, and what was gathered of others, into the card's samples.
+    /// Sums streams, and what was gathered of others, into the card's samples; returns the octets
+    /// done, from the first on. The plain loop does the rest.
     pub(super) fn mix(
         self,
-        direct: &[Direct<'_>],
+        plan: &Plan,
+        starts: &Starts<'_>,
         gathered: Option<&[i64]>,
         sink: Sink,
         out: &mut [u8],
-    ) {
-        let done = if gathered.is_none() && sink.octets() == 2 {
-            // What is laid out for few streams is smaller.
-            match direct.len() {
-                ..=8 => self.narrow::<4>(direct, out),
-                _ => self.narrow::<{ STREAMS / 2 }>(direct, out),
+    ) -> usize {
+        let narrow = plan.narrow() && gathered.is_none() && sink.octets() == 2;
+        let mut done = 0;
+        #[cfg(target_arch = "x86_64")]
+        if let Self::Avx2(token) = self {
+            done = if narrow {
+                call::v256::narrow(token, plan, starts, out)
+            } else {
+                call::v256::wide(token, plan, starts, gathered, sink, out)
+            };
+        }
+        #[cfg(target_arch = "x86_64")]
+        if done == 0 && self != Self::Scalar {
+            if narrow {
+                done = call::v128::narrow((), plan, starts, out);
             }
-        } else {
-            0
-        };
-        let done = match self {
-            _ if done > 0 => done,
-            Self::Scalar => 0,
-            #[cfg(target_arch = "x86_64")]
-            Self::Sse2 => call::v128::wide((), direct, gathered, sink, out),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(token) => call::v256::wide(token, direct, gathered, sink, out),
-        };
-        if done < out.len() {
-            scalar::mix(direct, gathered, sink, done / sink.octets(), out);
+            if done == 0 {
+                done = call::v128::wide((), plan, starts, gathered, sink, out);
+            }
         }
-    }
-
-    /// Sums 16-bit streams, if all are; returns the octets done.
-    fn narrow<const P: usize>(self, direct: &[Direct<'_>], out: &mut [u8]) -> usize {
-        let mut draft = Draft::<P>::new();
-        match (self, draft.lay(direct)) {
-            #[cfg(target_arch = "x86_64")]
-            (Self::Sse2, Some(plan)) => call::v128::narrow((), &plan, out),
-            #[cfg(target_arch = "x86_64")]
-            (Self::Avx2(token), Some(plan)) => call::v256::narrow(token, &plan, out),
-            _ => 0,
-        }
+        done
     }
 
     /// Adds samples times gains to the sums.

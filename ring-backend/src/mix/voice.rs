@@ -1,9 +1,11 @@
 //! One stream's way into the mix: its format, gains, and what it remembers of its past.
 
+use super::decode::decode;
 use super::gain::{Gain, ramp_log2_frames};
 use super::kernel::Levels;
 use super::layout::Matrix;
 use super::mend::Mend;
+use super::plan::Place;
 use super::resample::{Quality, Resampler};
 use super::{MAX_CHANNELS, MAX_RATE, MIN_RATE, StreamSpec, Unsupported};
 use crate::format::SampleFormat;
@@ -21,6 +23,8 @@ pub struct Voice {
     pub(super) mend: Mend,
     /// How to sum the stream's octets as they are; `None` where that is not known to be possible.
     pub(super) levels: Option<Levels>,
+    /// Where in a mixer's plan that is done.
+    pub(super) place: Place,
     quality: Quality,
     drift: Option<i32>,
     /// Nothing was rendered since the start: gains need no ramp.
@@ -117,6 +121,7 @@ impl Voice {
             gains: Gains::UNITY,
             mend: Mend::new(),
             levels: None,
+            place: Place::NONE,
             quality: Quality::Best,
             drift: None,
             fresh: true,
@@ -131,7 +136,7 @@ impl Voice {
     pub fn configure(&mut self, spec: StreamSpec, card: CardFormat) -> Result<(), Unsupported> {
         self.spec = None;
         self.frame_octets = 0;
-        self.levels = None;
+        self.unsettle();
         if !spec.format.playable() {
             return Err(Unsupported::Format(spec.format));
         }
@@ -184,6 +189,7 @@ impl Voice {
     }
 
     /// Frames of the stream that the next render of `card_frames` frames takes.
+    #[inline]
     #[must_use]
     pub const fn source_frames_for(&self, card_frames: usize) -> usize {
         match self.spec {
@@ -199,7 +205,7 @@ impl Voice {
         if let Some(volume) = self.gains.milli_db.get_mut(channel) {
             *volume = milli_db;
             self.gains.aim(self.fresh);
-            self.levels = None;
+            self.unsettle();
         }
     }
 
@@ -208,7 +214,7 @@ impl Voice {
         if let Some(state) = self.gains.muted.get_mut(channel) {
             *state = muted;
             self.gains.aim(self.fresh);
-            self.levels = None;
+            self.unsettle();
         }
     }
 
@@ -218,7 +224,8 @@ impl Voice {
         self.resampler.set_drift(self.drift.unwrap_or(0));
         self.mend.reset();
         self.gains.aim(true);
-        self.levels = None;
+        self.unsettle();
+        self.place = Place::NONE;
         self.fresh = true;
     }
 
@@ -242,6 +249,25 @@ impl Voice {
             None => 0,
         };
         u32::try_from(outputs).unwrap_or(u32::MAX)
+    }
+
+    /// How the stream was summed no longer holds.
+    pub(super) const fn unsettle(&mut self) {
+        self.levels = None;
+        self.place.leave();
+    }
+
+    /// Whether samples that are summed as they lie have 32 bits, and not 16.
+    pub(super) fn wide(&self) -> bool {
+        matches!(self.spec, Some(spec) if spec.format == SampleFormat::S32Le)
+    }
+
+    /// Hands the end of what was summed as it lay to who mends gaps.
+    pub(super) fn recall(&mut self) {
+        if let (Some(spec), Some(last)) = (self.spec, self.place.take_last()) {
+            let frame = last.len().saturating_sub(self.frame_octets);
+            decode(spec.format, last.split_at(frame).1, self.mend.last_frame());
+        }
     }
 
     /// Finds out whether the stream's octets can be summed as they are, and with which gains.

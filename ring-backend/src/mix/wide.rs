@@ -1,116 +1,181 @@
 //! Everything else: 32-bit multiplies into 64-bit sums.
 //!
-//! A sample is multiplied as an unsigned number, 2^31 more than it is, because that multiply is
-//! the one both widths have; what that adds to a sum depends on the gains alone and is taken off
-//! beforehand. Sums may wrap on the way, their results do not.
-
-use super::kernel::{Direct, Sink};
+//! The 128-bit multiply is unsigned. There a sample is multiplied as 2^31 more than it is; what
+//! that adds to a sum depends on the gains alone and is taken off beforehand. Sums may wrap on
+//! the way, their results do not.
 
 macro_rules! kernel {
     ($width:ident, $feature:literal) => {
         /// The loops of this width.
         pub mod $width {
-            use super::{Direct, Sink};
+            use crate::mix::kernel::Sink;
+            use crate::mix::plan::{Gains, Plan};
             use crate::mix::simd::$width::*;
+            use crate::mix::simd::{Piece, Starts};
 
             /// Samples of a vector of 32-bit lanes, and 64-bit lanes of one.
             const LANES: usize = OCTETS / 4;
             const SUMS: usize = OCTETS / 8;
+            /// Vectors that are done at a time, their samples, and those samples' octets.
+            const N: usize = 4;
+            const SAMPLES: usize = N * LANES;
+            const HALF: usize = 2 * SAMPLES;
+            const WHOLE: usize = 4 * SAMPLES;
 
-            /// Mixes as many samples as whole pairs of vectors hold; returns the octets done.
+            /// Even and odd samples' sums.
+            type Sums = [[V; 2]; N];
+
+            /// Mixes; returns the octets done. What is gathered lies in eights, so that less than
+            /// eight samples may be left then; nothing is done with less than a block.
             #[target_feature(enable = $feature)]
             pub fn mix(
-                direct: &[Direct<'_>],
+                plan: &Plan,
+                starts: &Starts<'_>,
                 gathered: Option<&[i64]>,
                 sink: Sink,
                 out: &mut [u8],
             ) -> usize {
-                let mut bias = [sink.half(); 8];
-                for source in direct {
-                    let even = source.levels.gains.iter().step_by(2);
-                    let odd = source.levels.gains.iter().skip(1).step_by(2);
-                    for (bias, &gain) in bias.iter_mut().zip(even.chain(odd)) {
-                        *bias -= i64::from(gain) << 31;
-                    }
-                }
                 let size = sink.octets();
-                let mut done = 0;
-                for out in out.chunks_exact_mut(2 * LANES * size) {
-                    let first = vector(direct, gathered, &bias, done, sink);
-                    let second = vector(direct, gathered, &bias, done + LANES, sink);
-                    if size == 2 {
-                        if let Ok(out) = <&mut [u8; OCTETS]>::try_from(out) {
-                            store(out, tops(first, second));
-                        }
-                    } else {
-                        let halves = out.as_chunks_mut::<OCTETS>().0.iter_mut();
-                        for (out, value) in halves.zip([first, second]) {
-                            store(out, value);
+                let samples = out.len() / size;
+                let end = match gathered {
+                    Some(_) => samples / 8 * 8,
+                    None => samples,
+                };
+                let mut initial = [[every64(sink.half()); 2]; N];
+                if UNSIGNED {
+                    for i in 0..N {
+                        let [even, odd] = parts(plan.weights(), i);
+                        initial[i][0] = sub64(initial[i][0], left64::<31>(even));
+                        initial[i][1] = sub64(initial[i][1], left64::<31>(odd));
+                    }
+                }
+                let mut at = 0;
+                while let (Some(streams), Some(out)) = (
+                    starts.pieces::<HALF, WHOLE>(at),
+                    out.get_mut(at * size..(at + SAMPLES) * size),
+                ) {
+                    let mut sums = initial;
+                    let gathered = gathered.unwrap_or(&[]).get(at..).unwrap_or(&[]);
+                    if let Some(gathered) = gathered.first_chunk::<SAMPLES>() {
+                        let gathered = gathered.as_chunks().0;
+                        for i in 0..N {
+                            let [even, odd] = parts(&gathered[i * LANES / 8], i);
+                            sums[i][0] = add64(sums[i][0], even);
+                            sums[i][1] = add64(sums[i][1], odd);
                         }
                     }
-                    done += 2 * LANES;
+                    // A loop for each: together they are compiled into worse ones.
+                    if plan.any_whole() {
+                        for (piece, gains) in streams.clone().zip(plan.gains()) {
+                            if let Piece::Whole(octets) = piece {
+                                let octets = octets.as_chunks::<OCTETS>().0;
+                                for i in 0..N {
+                                    add(load(&octets[i]), gains, i, &mut sums[i]);
+                                }
+                            }
+                        }
+                    }
+                    if plan.any_half() {
+                        for (piece, gains) in streams.zip(plan.gains()) {
+                            if let Piece::Half(octets) = piece {
+                                let octets = octets.as_chunks().0;
+                                for i in 0..N {
+                                    add(widen(&octets[i]), gains, i, &mut sums[i]);
+                                }
+                            }
+                        }
+                    }
+                    put(&sums, sink, out);
+                    at += SAMPLES;
+                    if at < end && at + SAMPLES > end {
+                        // The rest, once more with samples that are done: streams do not change.
+                        at = end - SAMPLES;
+                    }
                 }
-                done * size
+                at * size
             }
 
+            /// Adds a vector's products, the vector being the block's `i`th.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn vector(
-                direct: &[Direct<'_>],
-                gathered: Option<&[i64]>,
-                bias: &[i64; 8],
-                at: usize,
-                sink: Sink,
-            ) -> V {
-                // Within eight samples: the even ones' sums, then the odd ones'.
-                let place = at % 8 / 2;
-                let mut even = part(bias, place);
-                let mut odd = part(bias, place + 4);
-                if let Some(sums) = gathered.and_then(|sums| sums.get(at / 8 * 8..)) {
-                    even = add64(even, part(sums, place));
-                    odd = add64(odd, part(sums, place + 4));
+            fn add(samples: V, gains: &Gains, i: usize, [even, odd]: &mut [V; 2]) {
+                let samples = lift(samples);
+                let place = i * LANES % 8 / LANES;
+                let gains_even = load(&gains.even.as_chunks::<LANES>().0[place]);
+                let gains_odd = load(&gains.odd.as_chunks::<LANES>().0[place]);
+                *even = add64(*even, mul_even(samples, gains_even));
+                *odd = add64(*odd, mul_even(right64::<32>(samples), gains_odd));
+            }
+
+            /// Samples as the multiply wants them.
+            #[inline]
+            #[target_feature(enable = $feature)]
+            fn lift(samples: V) -> V {
+                if UNSIGNED {
+                    xor(samples, every32(i32::MIN))
+                } else {
+                    samples
                 }
-                let sign = every32(i32::MIN);
-                for source in direct {
-                    let samples = if source.wide {
-                        let octets = source.octets.get(4 * at..).unwrap_or(&[]);
-                        octets.first_chunk::<OCTETS>().map(|octets| load(octets))
-                    } else {
-                        let octets = source.octets.get(2 * at..).unwrap_or(&[]);
-                        octets.first_chunk().map(|octets| widen(octets))
-                    };
-                    let gains = source.levels.gains.get(at % 8..).unwrap_or(&[]);
-                    if let (Some(samples), Some(gains)) = (samples, gains.first_chunk::<LANES>()) {
-                        let samples = xor(samples, sign);
-                        let gains = load(gains);
-                        even = add64(even, mul_even(samples, gains));
-                        odd = add64(odd, mul_even(right64::<32>(samples), right64::<32>(gains)));
-                    }
-                }
+            }
+
+            /// Rounds, saturates and stores.
+            #[inline]
+            #[target_feature(enable = $feature)]
+            fn put(sums: &Sums, sink: Sink, out: &mut [u8]) {
                 // Units are above bit 22. Where the high words leave 22 bits, they overflow.
-                let units = weave32(right64::<22>(even), left64::<10>(odd));
-                let high = weave32(right64::<32>(even), odd);
-                let above = above32(high, every32((1 << 21) - 1));
-                let below = above32(every32(-(1 << 21)), high);
-                let units = and_not(or(above, below), units);
-                let units = or(units, and(above, every32(i32::MAX)));
-                let units = or(units, and(below, every32(i32::MIN)));
-                and(units, every32(sink.mask()))
+                let mut values = [every32(0); N];
+                let mut beyond = every32(0);
+                for i in 0..N {
+                    let [even, odd] = sums[i];
+                    let high = weave32(right64::<32>(even), odd);
+                    beyond = or(beyond, add32(high, every32(1 << 21)));
+                    values[i] = weave32(right64::<22>(even), left64::<10>(odd));
+                }
+                if any(down32::<22>(beyond)) {
+                    values = clip(*sums, values);
+                }
+                if let Some(out) = out.first_chunk_mut::<WHOLE>() {
+                    let mask = every32(sink.mask());
+                    let out = out.as_chunks_mut::<OCTETS>().0;
+                    for i in 0..N {
+                        store(&mut out[i], and(values[i], mask));
+                    }
+                } else if let Some(out) = out.first_chunk_mut::<HALF>() {
+                    let out = out.as_chunks_mut::<OCTETS>().0;
+                    for i in 0..N / 2 {
+                        store(&mut out[i], tops(values[2 * i], values[2 * i + 1]));
+                    }
+                }
             }
 
+            #[cold]
+            #[inline(never)]
+            #[target_feature(enable = $feature)]
+            fn clip(sums: Sums, mut values: [V; N]) -> [V; N] {
+                for i in 0..N {
+                    let [even, odd] = sums[i];
+                    let high = weave32(right64::<32>(even), odd);
+                    let above = above32(high, every32((1 << 21) - 1));
+                    let below = above32(every32(-(1 << 21)), high);
+                    let value = and_not(or(above, below), values[i]);
+                    let value = or(value, and(above, every32(i32::MAX)));
+                    values[i] = or(value, and(below, every32(i32::MIN)));
+                }
+                values
+            }
+
+            /// The even and the odd ones of eight samples' sums, of the vector that is the `i`th.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn part(sums: &[i64], at: usize) -> V {
-                match sums.get(at..).and_then(|sums| sums.first_chunk::<SUMS>()) {
-                    Some(sums) => load(sums),
-                    None => every64(0),
-                }
+            fn parts(sums: &[i64; 8], i: usize) -> [V; 2] {
+                let place = i * LANES % 8 / LANES;
+                let sums = sums.as_chunks::<SUMS>().0;
+                [load(&sums[place]), load(&sums[place + 4 / SUMS])]
             }
 
             /// Adds samples times gains to the sums; returns the samples done, a multiple of 8.
             #[target_feature(enable = $feature)]
             pub fn gather(samples: &[i32], gains: &[i32; 8], sums: &mut [i64]) -> usize {
-                let sign = every32(i32::MIN);
                 let mut done = 0;
                 let eights = samples.as_chunks::<8>().0.iter();
                 for (samples, sums) in eights.zip(sums.as_chunks_mut::<8>().0) {
@@ -123,18 +188,24 @@ macro_rules! kernel {
                     let gains = gains.as_chunks::<LANES>().0;
                     let vectors = samples.as_chunks::<LANES>().0.iter().zip(gains);
                     for ((even, odd), (samples, gains)) in sums.zip(vectors) {
-                        let samples = xor(load(samples), sign);
-                        let gains = load(gains);
-                        let (high, gains_high) = (right64::<32>(samples), right64::<32>(gains));
-                        // 2^31 times the gain, which is what the sign bit added.
-                        let extra = right64::<1>(left64::<32>(gains));
-                        let extra_high = right64::<1>(left64::<32>(gains_high));
-                        let product = sub64(mul_even(samples, gains), extra);
-                        let product_high = sub64(mul_even(high, gains_high), extra_high);
-                        let sum = add64(load::<i64, SUMS>(even), product);
-                        let sum_high = add64(load::<i64, SUMS>(odd), product_high);
+                        let samples = lift(load(samples));
+                        let factors = [
+                            (samples, load(gains)),
+                            (right64::<32>(samples), right64::<32>(load(gains))),
+                        ];
+                        let [product_even, product_odd] = factors.map(|(samples, gains)| {
+                            let product = mul_even(samples, gains);
+                            if UNSIGNED {
+                                // 2^31 times the gain, which is what the sign bit added.
+                                sub64(product, right64::<1>(left64::<32>(gains)))
+                            } else {
+                                product
+                            }
+                        });
+                        let sum = add64(load::<i64, SUMS>(even), product_even);
+                        let sum_odd = add64(load::<i64, SUMS>(odd), product_odd);
                         store(even, sum);
-                        store(odd, sum_high);
+                        store(odd, sum_odd);
                     }
                     done += 8;
                 }

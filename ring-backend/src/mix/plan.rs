@@ -1,0 +1,313 @@
+//! How streams are summed straight from their octets: worked out once, kept while it holds.
+//!
+//! A short block is soon summed; what it costs is decided by what is looked up for every stream.
+//! So gains lie ready in the order of the streams, and each voice remembers its place in which
+//! plan. Whatever changes how a voice sounds takes it out.
+
+use super::kernel::{Levels, Sink};
+use super::voice::Voice;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Most streams in one plan, and one more for noise.
+pub const STREAMS: usize = 65;
+/// The same, in pairs.
+const PAIRS: usize = STREAMS.div_ceil(2);
+/// Sums of 16-bit streams' high parts that stay within 32 bits, with the low parts' carry.
+const LIMIT: i32 = 65_500;
+
+/// The number of no plan. Numbers leave room for an index into the plan.
+const NO_PLAN: u64 = 0;
+const INDEX: u64 = 0xFF;
+static PLANS: AtomicU64 = AtomicU64::new(INDEX + 1);
+
+/// A voice's place, and how what it last played ends.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Place {
+    /// The plan's number and the place in it.
+    seat: u64,
+    /// Whether its samples have 32 bits.
+    wide: bool,
+    /// Whether `last` was filled since it was last asked for.
+    noted: bool,
+    last: [u8; 32],
+}
+
+impl Place {
+    /// Nowhere, with nothing played.
+    pub const NONE: Self = Self {
+        seat: NO_PLAN,
+        wide: false,
+        noted: false,
+        last: [0; 32],
+    };
+
+    /// Leaves the plan.
+    pub const fn leave(&mut self) {
+        self.seat = NO_PLAN;
+    }
+
+    /// Whether the samples have 32 bits.
+    #[must_use]
+    pub const fn wide(&self) -> bool {
+        self.wide
+    }
+
+    /// Notes the end of what is played: the last octets, whatever they mean.
+    #[inline]
+    pub fn note(&mut self, octets: &[u8]) {
+        self.noted = true;
+        match octets.last_chunk() {
+            Some(last) => self.last = *last,
+            None => self.note_few(octets),
+        }
+    }
+
+    #[cold]
+    fn note_few(&mut self, octets: &[u8]) {
+        let old = self.last;
+        let all = old.iter().chain(octets).skip(octets.len());
+        for (last, &octet) in self.last.iter_mut().zip(all) {
+            *last = octet;
+        }
+    }
+
+    /// The last octets, once.
+    pub fn take_last(&mut self) -> Option<&[u8; 32]> {
+        core::mem::take(&mut self.noted).then_some(&self.last)
+    }
+}
+
+/// Gains of two 16-bit streams in turns, of four samples, after which they repeat.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(32))]
+pub struct Pair {
+    /// High parts.
+    pub high: [i16; 8],
+    /// Low parts.
+    pub low: [i16; 8],
+}
+
+/// Gains of one stream's eight samples in a row.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(32))]
+pub struct Gains {
+    /// The even ones in their places; the odd places are not used.
+    pub even: [i32; 8],
+    /// The odd ones, each a place early.
+    pub odd: [i32; 8],
+}
+
+/// Gains in the order of the streams, and what is known of their sum.
+#[derive(Debug)]
+pub struct Plan {
+    number: u64,
+    /// Streams, without the noise.
+    voices: usize,
+    streams: usize,
+    /// Whether the sum is of more than these.
+    others: bool,
+    /// Whether 16-bit multiplies will do.
+    narrow: bool,
+    /// Whether there are streams of 16 and of 32 bits.
+    any_half: bool,
+    any_whole: bool,
+    /// Whether some gains of pairs have low parts.
+    fine: bool,
+    /// The gain of the noise that comes after the streams, if there is any.
+    noise: Option<Levels>,
+    /// How many pairs in a row can be summed before the sum of high parts may overflow.
+    runs: heapless::Vec<usize, PAIRS>,
+    pairs: Vec<Pair>,
+    gains: Vec<Gains>,
+    /// Of eight samples, the even ones first: the sums of their gains.
+    weights: [i64; 8],
+}
+
+impl Plan {
+    /// A plan that holds nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            number: NO_PLAN,
+            voices: 0,
+            streams: 0,
+            others: false,
+            narrow: true,
+            any_half: false,
+            any_whole: false,
+            fine: false,
+            noise: None,
+            runs: heapless::Vec::new(),
+            pairs: vec![Pair::default(); PAIRS],
+            gains: vec![Gains::default(); STREAMS],
+            weights: [0; 8],
+        }
+    }
+
+    /// Forgets what it holds.
+    pub const fn forget(&mut self) {
+        self.number = NO_PLAN;
+    }
+
+    /// Whether it is for so many voices, and `others`.
+    #[must_use]
+    pub const fn is_for(&self, voices: usize, others: bool) -> bool {
+        self.number != NO_PLAN && self.voices == voices && self.others == others
+    }
+
+    /// Whether it has the voice of this place.
+    #[inline]
+    #[must_use]
+    pub const fn has(&self, place: &Place) -> bool {
+        place.seat & !INDEX == self.number
+    }
+
+    /// Whether it has the voice of this place at `index`.
+    #[inline]
+    #[must_use]
+    pub const fn holds(&self, place: &Place, index: usize) -> bool {
+        place.seat == self.number + index as u64
+    }
+
+    /// Whether 16-bit multiplies will do for all streams.
+    #[must_use]
+    pub const fn narrow(&self) -> bool {
+        self.narrow
+    }
+
+    /// Whether there are streams of 16 bits, noise being one.
+    #[must_use]
+    pub const fn any_half(&self) -> bool {
+        self.any_half
+    }
+
+    /// Whether there are streams of 32 bits.
+    #[must_use]
+    pub const fn any_whole(&self) -> bool {
+        self.any_whole
+    }
+
+    /// Whether some gains of pairs have low parts.
+    #[must_use]
+    pub const fn fine(&self) -> bool {
+        self.fine
+    }
+
+    /// The gain of the noise that comes after the streams, if there is any.
+    #[must_use]
+    pub const fn noise(&self) -> Option<&Levels> {
+        self.noise.as_ref()
+    }
+
+    /// How many pairs in a row can be summed before the sum of high parts may overflow: one number
+    /// if it never does.
+    #[must_use]
+    pub fn runs(&self) -> &[usize] {
+        &self.runs
+    }
+
+    /// The gains of pairs.
+    #[must_use]
+    pub fn pairs(&self) -> &[Pair] {
+        self.pairs.get(..self.streams.div_ceil(2)).unwrap_or(&[])
+    }
+
+    /// The gains of streams.
+    #[must_use]
+    pub fn gains(&self) -> &[Gains] {
+        self.gains.get(..self.streams).unwrap_or(&[])
+    }
+
+    /// The sums of the gains of eight samples, the even ones first.
+    #[must_use]
+    pub const fn weights(&self) -> &[i64; 8] {
+        &self.weights
+    }
+
+    /// Makes a plan for `voices`, all of which have levels, beside `others` that are not in it;
+    /// with noise for the card to round with, if so wanted and there is anything to round.
+    pub fn lay<'v>(
+        &mut self,
+        voices: impl Iterator<Item = &'v mut Voice>,
+        others: bool,
+        dither: bool,
+        sink: Sink,
+    ) {
+        self.number = PLANS.fetch_add(INDEX + 1, Ordering::Relaxed);
+        self.streams = 0;
+        self.others = others;
+        (self.narrow, self.any_half, self.any_whole) = (true, false, false);
+        self.weights = [0; 8];
+        let mut rounds = others;
+        for voice in voices.take(STREAMS - 1) {
+            let wide = voice.wide();
+            voice.place.seat = self.number + self.streams as u64;
+            voice.place.wide = wide;
+            if let Some(levels) = &voice.levels {
+                self.narrow &= levels.narrow && !wide;
+                self.any_half |= !wide;
+                self.any_whole |= wide;
+                let places = if wide { 0 } else { 16 };
+                let cut = |gain: &i32| *gain != 0 && gain.trailing_zeros() + places < sink.places();
+                rounds |= levels.gains.iter().any(cut);
+                self.add(levels);
+            }
+        }
+        self.voices = self.streams;
+        self.noise = sink.noise().filter(|_| dither && rounds);
+        if let Some(noise) = self.noise {
+            self.any_half = true;
+            self.add(&noise);
+        }
+        self.run();
+    }
+
+    /// Adds a stream's gains.
+    fn add(&mut self, levels: &Levels) {
+        let gains = &levels.gains;
+        let mut odd = *gains;
+        odd.rotate_left(1);
+        if let Some(place) = self.gains.get_mut(self.streams) {
+            *place = Gains { even: *gains, odd };
+        }
+        let order = gains.iter().step_by(2).chain(odd.iter().step_by(2));
+        for (weight, &gain) in self.weights.iter_mut().zip(order) {
+            *weight += i64::from(gain);
+        }
+        if let Some(pair) = self.pairs.get_mut(self.streams / 2) {
+            let second = self.streams % 2;
+            if second == 0 {
+                *pair = Pair::default();
+            }
+            for (parts, from) in [(&mut pair.high, &levels.high), (&mut pair.low, &levels.low)] {
+                for (part, &level) in parts.iter_mut().skip(second).step_by(2).zip(from) {
+                    *part = level;
+                }
+            }
+        }
+        self.streams += 1;
+    }
+
+    /// Finds out how pairs can be added.
+    fn run(&mut self) {
+        self.runs.clear();
+        self.fine = false;
+        let (mut bound, mut pairs) = (0, 0);
+        for pair in self.pairs.iter().take(self.streams.div_ceil(2)) {
+            let tops = pair.high.as_chunks().0.iter();
+            let top = tops.map(|&[a, b]| i32::from(a) + i32::from(b)).max();
+            bound += top.unwrap_or(0);
+            if bound > LIMIT {
+                let _ = self.runs.push(pairs);
+                (bound, pairs) = (top.unwrap_or(0), 0);
+            }
+            pairs += 1;
+            self.fine |= pair.low != [0; 8];
+        }
+        // No more runs than pairs.
+        let _ = self.runs.push(pairs);
+    }
+}
