@@ -110,13 +110,11 @@ impl fmt::Display for HdaCard {
         let (vendor, device) = (self.id & 0xffff, self.id >> 16);
         let codec = self.card.codec().id;
         let format = self.card.format();
-        write!(
-            f,
-            "{vendor:04x}:{device:04x}, codec {codec:08x}, {}, {} Hz {:?}",
-            self.card.route(),
-            format.rate,
-            format.bits
-        )
+        write!(f, "{vendor:04x}:{device:04x}, codec {codec:08x}, ")?;
+        for output in self.card.configuration().outputs() {
+            write!(f, "{}: {}, ", output.named(None), output.path)?;
+        }
+        write!(f, "{} Hz {:?}", format.rate, format.bits)
     }
 }
 

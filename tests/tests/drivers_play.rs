@@ -64,26 +64,32 @@ fn every_codec_plays_what_is_written_octet_for_octet_at_0_db() {
         card.start().expect("it starts");
         card.write(0, &before);
         let written = play(&mut card, &machine, 400);
-        let heard = machine.heard(0, known.pin);
-        let expected = frames(&card, 0, written);
-        assert!(heard.samples.len() > 48 * 390 * card.format().frame_octets());
-        // The first frames were fetched before they could be written.
-        let first = expected
-            .iter()
-            .zip(&heard.samples)
-            .position(|(a, b)| a == b);
-        let first = first.expect("something is heard");
-        assert!(first <= 96 * card.format().frame_octets(), "{}", known.name);
-        assert!(heard.samples[..first].iter().all(|&octet| octet == 0));
-        let end = heard.samples.len();
-        assert!(
-            heard.samples[first..] == expected[first..end],
-            "{}",
-            known.name
-        );
-        assert_eq!(heard.gains, BTreeSet::from([0]), "{}", known.name);
+        for &pin in known.pins {
+            check_heard(&machine, &card, known, pin, written);
+        }
         check(&machine, known);
     });
+}
+
+fn check_heard(machine: &Machine, card: &SimCard, known: &Known, pin: u8, written: u64) {
+    let heard = machine.heard(0, pin);
+    let expected = frames(card, 0, written);
+    assert!(heard.samples.len() > 48 * 390 * card.format().frame_octets());
+    // The first frames were fetched before they could be written.
+    let first = expected
+        .iter()
+        .zip(&heard.samples)
+        .position(|(a, b)| a == b);
+    let first = first.expect("something is heard");
+    assert!(first <= 96 * card.format().frame_octets(), "{}", known.name);
+    assert!(heard.samples[..first].iter().all(|&octet| octet == 0));
+    let end = heard.samples.len();
+    assert!(
+        heard.samples[first..] == expected[first..end],
+        "{}",
+        known.name
+    );
+    assert_eq!(heard.gains, BTreeSet::from([0]), "{}", known.name);
 }
 
 fn check(machine: &Machine, known: &Known) {
@@ -103,7 +109,11 @@ fn check(machine: &Machine, known: &Known) {
 fn every_codec_is_described_and_plays_its_widest_samples() {
     each(|known, machine| {
         let card = bring_up(&machine, &Options::default());
-        assert_eq!(card.route().to_string(), known.route);
+        let outputs = card.configuration().outputs().iter();
+        let paths: Vec<String> = outputs
+            .map(|output| format!("{}: {}", output.named(None), output.path))
+            .collect();
+        assert_eq!(paths, known.paths);
         assert_eq!(card.format().bits.bits(), known.bits);
         assert_eq!(card.transport(), Transport::Rings);
     });
@@ -118,7 +128,7 @@ fn no_other_pin_is_turned_on() {
         let driven: Vec<u8> = (0..=255)
             .filter(|&pin| codec.pin_control(pin) != 0)
             .collect();
-        assert_eq!(driven, [known.pin], "{}", known.name);
+        assert_eq!(driven, known.pins, "{}", known.name);
     });
 }
 
@@ -143,7 +153,7 @@ fn immediate_commands_bring_every_codec_up_too() {
         card.start().expect("it starts");
         machine.pass(20_000);
         assert!(
-            !machine.heard(0, known.pin).samples.is_empty(),
+            !machine.heard(0, known.pins[0]).samples.is_empty(),
             "{}",
             known.name
         );
@@ -193,12 +203,12 @@ fn a_start_is_silent_however_the_ring_was_left() {
         card.write(0, &loud);
         machine.pass(50_000);
         card.stop().expect("it stops");
-        let before = machine.heard(0, known.pin).samples.len();
+        let before = machine.heard(0, known.pins[0]).samples.len();
         machine.pass(50_000);
-        assert_eq!(machine.heard(0, known.pin).samples.len(), before);
+        assert_eq!(machine.heard(0, known.pins[0]).samples.len(), before);
         card.start().expect("it starts again");
         machine.pass(200_000);
-        let again = &machine.heard(0, known.pin).samples[before..];
+        let again = &machine.heard(0, known.pins[0]).samples[before..];
         assert!(again.len() > 30_000);
         assert!(again.iter().all(|&octet| octet == 0), "{}", known.name);
         let now = machine.clock().now();
@@ -217,7 +227,7 @@ fn what_is_cleared_is_not_heard_again() {
         card.clear(100, ring - 100);
         machine.pass(200_000);
         let octets = card.format().frame_octets();
-        let heard = machine.heard(0, known.pin).samples;
+        let heard = machine.heard(0, known.pins[0]).samples;
         for (at, frame) in heard.chunks_exact(octets).enumerate().skip(200) {
             let silent = frame.iter().all(|&octet| octet == 0);
             assert_eq!(silent, at % ring >= 100, "{}: frame {at}", known.name);
@@ -367,8 +377,8 @@ fn half_of_the_domains_stack_is_enough_to_bring_a_card_up() {
     let thread = thread.spawn(|| {
         let machine = Machine::new(Model::Chip, [(0, codecs::laptop())]);
         let card = Box::new(bring_up(&machine, &Options::default()));
-        card.route().to_string()
+        card.configuration().outputs().len()
     });
-    let route = thread.expect("a thread").join().expect("a route");
-    assert!(route.starts_with("Speaker"));
+    let outputs = thread.expect("a thread").join().expect("a card");
+    assert_eq!(outputs, 2);
 }

@@ -39,7 +39,7 @@ fn idle(card: &mut SimCard, machine: &Machine) -> u32 {
 
 /// Plays `millis` of a ramp and stops; what was heard of it.
 fn play(card: &mut SimCard, machine: &Machine, known: &Known, millis: u64) -> Vec<u8> {
-    let before = machine.heard(0, known.pin).samples.len();
+    let before = machine.heard(0, known.pins[0]).samples.len();
     card.start().expect("it starts");
     let octets = card.format().frame_octets();
     // A guest's first frames lie some way ahead of the DMA.
@@ -54,7 +54,7 @@ fn play(card: &mut SimCard, machine: &Machine, known: &Known, millis: u64) -> Ve
         machine.pass(1000);
     }
     card.stop().expect("it stops");
-    machine.heard(0, known.pin).samples[before..].to_vec()
+    machine.heard(0, known.pins[0]).samples[before..].to_vec()
 }
 
 /// Whether silence and then the ramp, whole and from its start, was heard.
@@ -113,7 +113,7 @@ fn a_card_at_rest_starts_within_50_ms() {
         assert!(took < 50_000, "{}: {took} µs", known.name);
         slowest = slowest.max(took);
         machine.pass(20_000);
-        assert!(!machine.heard(0, known.pin).samples.is_empty());
+        assert!(!machine.heard(0, known.pins[0]).samples.is_empty());
     });
     println!("starts from rest within {slowest} µs");
 }

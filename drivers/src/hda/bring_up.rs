@@ -1,13 +1,16 @@
-//! Sets a route up so that a stream's samples come out of its pin at 0 dB.
+//! Sets a configuration up so that a stream's samples come out of its pins at 0 dB.
+
+use heapless::Vec;
 
 use super::codec::{Codec, wait_for_power};
-use super::graph::{Kind, Widget};
+use super::configuration::{Configuration, OUTPUTS, Output};
+use super::graph::{Kind, WIDGETS, Widget};
+use super::path::Hop;
 use super::pins::Purpose;
-use super::route::{Hop, Route};
-use super::verb::{Amp, Level, StreamFormat, StreamTag, Verb, VerbFault, Verbs};
+use super::verb::{Amp, Level, Nid, StreamFormat, StreamTag, Verb, VerbFault, Verbs};
 use crate::{Clock, Micros};
 
-/// How long all widgets of a route together may take to power up.
+/// How long all widgets together may take to power up.
 const POWER_UP: Micros = Micros::millis(300);
 /// Pin control: drive the output.
 const PIN_OUT: u8 = 1 << 6;
@@ -16,69 +19,72 @@ const PIN_HEADPHONES: u8 = 1 << 7;
 /// Input amplifiers that one verb can name.
 const AMP_INDEXES: u8 = 16;
 
-/// Powers, connects, unmutes and enables every widget of the route, from the converter out, so
-/// that nothing is heard until the last step.
+/// Powers, connects, unmutes and enables every widget of the outputs' paths, from the converters
+/// out, so that nothing is heard until the last step.
 pub(super) fn bring_up(
     verbs: &mut impl Verbs,
     clock: &impl Clock,
     codec: &Codec,
-    route: &Route,
+    configuration: &Configuration,
     format: StreamFormat,
     tag: StreamTag,
 ) -> Result<(), VerbFault> {
-    let mut send = |hop: &Hop, verb| verbs.ask(codec.address, hop.node, verb).map(|_| ());
-    for (hop, _) in powered(codec, route) {
-        send(hop, Verb::power_on())?;
+    let outputs = configuration.outputs();
+    let mut send = |node, verb| verbs.ask(codec.address, node, verb).map(|_| ());
+    for (node, _) in on_paths(codec, outputs).filter(|(_, widget)| widget.caps.power()) {
+        send(node, Verb::power_on())?;
     }
     let deadline = clock.now().plus(POWER_UP);
-    for (hop, _) in powered(codec, route) {
+    for (node, _) in on_paths(codec, outputs).filter(|(_, widget)| widget.caps.power()) {
         let left = deadline.since(clock.now());
-        wait_for_power(verbs, clock, codec.address, hop.node, left)?;
+        wait_for_power(verbs, clock, codec.address, node, left)?;
     }
-    let mut send = |hop: &Hop, verb| verbs.ask(codec.address, hop.node, verb).map(|_| ());
-    for (hop, widget) in widgets(codec, route).rev() {
+    let mut send = |node, verb| verbs.ask(codec.address, node, verb).map(|_| ());
+    for (node, widget) in on_paths(codec, outputs) {
         if widget.caps.kind() == Kind::Dac {
-            send(hop, Verb::format(format))?;
-            send(hop, Verb::stream(tag, 0))?;
+            send(node, Verb::format(format))?;
+            send(node, Verb::stream(tag, 0))?;
         }
-        let inputs = codec.graph.inputs(hop.node).len();
+        let used = used_inputs(outputs, node);
+        let inputs = codec.graph.inputs(node).len();
         let mixes = widget.caps.kind() == Kind::Mixer;
-        if let Some(index) = hop.input
+        if let Some(&index) = used.first()
             && inputs > 1
             && !mixes
         {
-            send(hop, Verb::select(index))?;
+            send(node, Verb::select(index))?;
         }
         // An amplifier that a widget does not declare is left alone: QEMU would apply the verb
         // to its first stream.
         if widget.caps.input_amp() {
             let inputs = u8::try_from(inputs).unwrap_or(AMP_INDEXES);
             for index in 0..inputs.min(AMP_INDEXES) {
-                let level = if Some(index) == hop.input {
+                let level = if used.contains(&index) {
                     unity(widget.input_amp.unity())
                 } else {
                     SILENT
                 };
-                send(hop, Verb::amp(Amp::Input(index), level))?;
+                send(node, Verb::amp(Amp::Input(index), level))?;
             }
         }
         if widget.caps.output_amp() {
-            send(
-                hop,
-                Verb::amp(Amp::Output, unity(widget.output_amp.unity())),
-            )?;
+            let level = unity(widget.output_amp.unity());
+            send(node, Verb::amp(Amp::Output, level))?;
         }
-        if widget.caps.kind() == Kind::Pin {
-            let strong = route.purpose == Purpose::Headphones && widget.pin.headphones();
-            let bits = if strong {
-                PIN_OUT | PIN_HEADPHONES
-            } else {
-                PIN_OUT
-            };
-            send(hop, Verb::pin_control(bits))?;
-            if widget.pin.eapd() {
-                send(hop, Verb::eapd_on())?;
-            }
+    }
+    for output in outputs {
+        let Some(widget) = codec.graph.widget(output.pin()) else {
+            continue;
+        };
+        let strong = output.purpose == Purpose::Headphones && widget.pin.headphones();
+        let bits = if strong {
+            PIN_OUT | PIN_HEADPHONES
+        } else {
+            PIN_OUT
+        };
+        send(output.pin(), Verb::pin_control(bits))?;
+        if widget.pin.eapd() {
+            send(output.pin(), Verb::eapd_on())?;
         }
     }
     Ok(())
@@ -93,14 +99,24 @@ const fn unity(gain: u8) -> Level {
     Level { mute: false, gain }
 }
 
-fn widgets<'a>(
+/// Every widget of the paths once.
+fn on_paths<'a>(
     codec: &'a Codec,
-    route: &'a Route,
-) -> impl DoubleEndedIterator<Item = (&'a Hop, &'a Widget)> {
-    let widget = |hop: &'a Hop| codec.graph.widget(hop.node).map(|widget| (hop, widget));
-    route.hops().iter().filter_map(widget)
+    outputs: &[Output],
+) -> impl Iterator<Item = (Nid, &'a Widget)> + use<'a> {
+    let mut used = [false; WIDGETS];
+    for hop in outputs.iter().flat_map(|output| output.path.hops()) {
+        if let Some(used) = used.get_mut(usize::from(hop.node.0)) {
+            *used = true;
+        }
+    }
+    let all = codec.graph.widgets();
+    all.filter(move |(node, _)| used.get(usize::from(node.0)) == Some(&true))
 }
 
-fn powered<'a>(codec: &'a Codec, route: &'a Route) -> impl Iterator<Item = (&'a Hop, &'a Widget)> {
-    widgets(codec, route).filter(|(_, widget)| widget.caps.power())
+/// The inputs of a widget that paths lead through.
+fn used_inputs(outputs: &[Output], node: Nid) -> Vec<u8, OUTPUTS> {
+    let hops = outputs.iter().flat_map(|output| output.path.hops());
+    let here = hops.filter(|hop: &&Hop| hop.node == node);
+    here.filter_map(|hop| hop.input).take(OUTPUTS).collect()
 }

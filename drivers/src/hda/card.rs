@@ -1,11 +1,11 @@
-//! A sound card that plays: controller, codec, route and output stream together.
+//! A sound card that plays: controller, codec, paths and output stream together.
 
 use super::CardError;
 use super::bring_up::bring_up;
 use super::codec::{Codec, CodecFault};
+use super::configuration::Configuration;
 use super::controller::{Codecs, Controller, Transport};
 use super::power::Power;
-use super::route::Route;
 use super::stream::{Causes, OutputStream, StreamSetup};
 use super::verb::{CodecAddress, SampleBits, StreamFormat, StreamTag, VerbFault};
 use crate::{Clock, DmaMemory, DmaPage, Micros, Regs};
@@ -68,14 +68,14 @@ pub struct Card<R: Regs, C: Clock, P: DmaPage> {
     pub(super) controller: Controller<R, C, P>,
     pub(super) stream: OutputStream<P>,
     pub(super) codec: Codec,
-    pub(super) route: Route,
+    pub(super) configuration: Configuration,
     pub(super) format: Format,
     interrupts: bool,
     pub(super) power: Power,
 }
 
 impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
-    /// Finds a codec with an output, sets its route up and prepares a ring; within 2 s.
+    /// Finds a codec with an output, sets its outputs up and prepares a ring; within 2 s.
     ///
     /// # Errors
     /// What stood in the way; the device is quiet then.
@@ -88,11 +88,10 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         let (mut controller, codecs) = Controller::reset(regs, memory, clock, options.transport)?;
         controller.limit_verbs(Some(controller.clock.now().plus(VERBS)));
         let mut codec = Codec::new(CodecAddress::FIRST);
-        let route = find(&mut controller, codecs, &mut codec)?;
-        let bits = route
-            .dac()
-            .and_then(|dac| codec.graph.widget(dac))
-            .and_then(|dac| dac.pcm.widest_at_48k())
+        let mut configuration = Configuration::new();
+        find(&mut controller, codecs, &mut codec, &mut configuration)?;
+        let bits = configuration
+            .output_bits(&codec.graph)
             .ok_or(CardError::NoFormat)?;
         let format = Format {
             rate: RATE,
@@ -111,27 +110,27 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             controller,
             stream,
             codec,
-            route,
+            configuration,
             format,
             interrupts: options.interrupts,
             power: Power::default(),
         };
-        card.set_route_up()?;
+        card.set_up()?;
         card.controller.limit_verbs(None);
         Ok(card)
     }
 
-    /// Sets the whole route up, whatever its state.
-    pub(super) fn set_route_up(&mut self) -> Result<(), VerbFault> {
+    /// Sets all outputs up, whatever their state.
+    pub(super) fn set_up(&mut self) -> Result<(), VerbFault> {
         let clock = self.controller.clock.clone();
         let format = StreamFormat::stereo_48k(self.format.bits);
         let Self {
             controller,
             codec,
-            route,
+            configuration,
             ..
         } = self;
-        bring_up(controller, &clock, codec, route, format, TAG)
+        bring_up(controller, &clock, codec, configuration, format, TAG)
     }
 
     /// The one format of the output.
@@ -161,10 +160,10 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         &self.codec
     }
 
-    /// The route that plays; shown as "Line out: pin 0x03 ← DAC 0x02".
+    /// What that codec is used for.
     #[must_use]
-    pub const fn route(&self) -> &Route {
-        &self.route
+    pub const fn configuration(&self) -> &Configuration {
+        &self.configuration
     }
 
     /// How verbs travel: what was asked for, or immediate commands where the rings failed.
@@ -246,23 +245,31 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     }
 }
 
-/// The first codec with a route, into `codec`. Others may be silent: a display codec whose graphics driver is
-/// in another domain often is.
+/// The first codec with an output, and what it is used for, in place. Others may be silent: a
+/// display codec whose graphics driver is in another domain often is.
 fn find<R: Regs, C: Clock + Clone, P: DmaPage>(
     controller: &mut Controller<R, C, P>,
     codecs: Codecs,
     codec: &mut Codec,
-) -> Result<Route, CardError> {
+    configuration: &mut Configuration,
+) -> Result<(), CardError> {
     let mut furthest = CardError::CodecSilent;
     for address in codecs.addresses() {
         let clock = controller.clock.clone();
         codec.address = address;
         let error = match codec.read(controller, &clock) {
-            Ok(()) => match Route::primary(&codec.graph) {
-                Some(route) => return Ok(route),
-                None if Route::of_any_format(&codec.graph).is_some() => CardError::NoFormat,
-                None => CardError::NoPath,
-            },
+            Ok(()) => {
+                configuration.choose(&codec.graph);
+                if !configuration.outputs().is_empty() {
+                    return Ok(());
+                }
+                configuration.choose_any_format(&codec.graph);
+                if configuration.outputs().is_empty() {
+                    CardError::NoPath
+                } else {
+                    CardError::NoFormat
+                }
+            }
             Err(CodecFault::NoAudioFunction) => CardError::NoAudioFunction,
             Err(CodecFault::Verb(VerbFault::Silent)) => CardError::CodecSilent,
             Err(CodecFault::Verb(fault)) => return Err(fault.into()),

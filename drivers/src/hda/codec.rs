@@ -248,7 +248,9 @@ fn take_entry(
     let node = match u8::try_from(entry & 0x7FFF) {
         Ok(node) if node != 0 => node,
         _ => {
+            // The entries after it keep their numbers; node 0 is in no graph.
             *before = None;
+            let _ = list.push(Nid(0));
             return false;
         }
     };
@@ -294,8 +296,8 @@ mod tests {
     }
 
     #[test]
-    fn node_0_and_nodes_past_255_are_left_out() {
-        assert_eq!(list_of(&[0, 3, 0x1FF]), (vec![3], false));
+    fn node_0_and_nodes_past_255_keep_their_places() {
+        assert_eq!(list_of(&[0, 3, 0x1FF]), (vec![0, 3, 0], false));
     }
 
     #[test]

@@ -79,6 +79,11 @@ impl WidgetCaps {
     pub const fn own_formats(self) -> bool {
         self.bit(4)
     }
+    /// Whether the widget reports events on its own.
+    #[must_use]
+    pub const fn unsolicited(self) -> bool {
+        self.bit(7)
+    }
     /// Whether the widget has a connection list.
     #[must_use]
     pub const fn connected(self) -> bool {
@@ -109,6 +114,20 @@ impl AmpCaps {
         if offset < steps { offset } else { steps }
     }
 
+    /// Steps of gain past the lowest; 0 if the gain is fixed.
+    #[must_use]
+    pub const fn steps(self) -> u8 {
+        let [_, steps, ..] = self.0.to_le_bytes();
+        steps & 0x7F
+    }
+
+    /// What a step makes, in quarters of a decibel.
+    #[must_use]
+    pub const fn quarters(self) -> u8 {
+        let [_, _, size, _] = self.0.to_le_bytes();
+        (size & 0x7F).saturating_add(1)
+    }
+
     /// Whether the amplifier can mute.
     #[must_use]
     pub const fn mutes(self) -> bool {
@@ -126,10 +145,25 @@ impl PinCaps {
     pub const fn headphones(self) -> bool {
         self.0 & (1 << 3) != 0
     }
-    /// Whether the pin can be an output. Old chips say nothing at all and can.
+    /// Whether the pin can be an output. Some old chips name no direction at all, and can.
     #[must_use]
     pub const fn output(self) -> bool {
-        self.0 == 0 || self.0 & (1 << 4) != 0
+        self.0 & (1 << 4) != 0 || !self.input()
+    }
+    /// Whether the pin can be an input.
+    #[must_use]
+    pub const fn input(self) -> bool {
+        self.0 & (1 << 5) != 0
+    }
+    /// Whether the pin says if something is plugged in.
+    #[must_use]
+    pub const fn senses(self) -> bool {
+        self.0 & (1 << 2) != 0
+    }
+    /// Whether the pin must be told to look before it says so.
+    #[must_use]
+    pub const fn sense_on_request(self) -> bool {
+        self.0 & (1 << 1) != 0
     }
     /// Whether the pin controls an external amplifier.
     #[must_use]
@@ -143,6 +177,17 @@ impl PinCaps {
 pub struct PcmCaps(pub u32);
 
 impl PcmCaps {
+    /// What both take. One that says nothing takes what the other does, at most 16 bits.
+    #[must_use]
+    pub fn both(self, other: Self) -> Self {
+        const PLAIN: u32 = 0x0002_0040;
+        match (self.0, other.0) {
+            (0, 0) => Self(0),
+            (0, known) | (known, 0) => Self(known & PLAIN),
+            (one, two) => Self(one & two),
+        }
+    }
+
     /// The widest samples that the converter takes at 48 kHz; 8 bits and other rates are not
     /// for us. One that says nothing at all is taken at 16 bits, which every known one takes.
     #[must_use]

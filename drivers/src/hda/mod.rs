@@ -4,18 +4,21 @@
 //! [`card::Card`] is what a caller wants; the layers below it are public so that they can be
 //! tested one by one.
 
+mod assign;
 mod bring_up;
 pub mod card;
 pub mod codec;
+pub mod configuration;
 pub mod controller;
 pub mod graph;
+pub mod groups;
 mod immediate;
+pub mod path;
 pub mod pins;
 pub mod position;
 pub mod power;
 pub mod regs;
 mod rings;
-pub mod route;
 pub mod stream;
 pub mod verb;
 

@@ -163,7 +163,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         let function = self.codec.function;
         self.controller.ask(codec, function, Verb::power_on())?;
         wait_for_power(&mut self.controller, &clock, codec, function, POWER_UP)?;
-        self.set_route_up()?;
+        self.set_up()?;
         Ok(())
     }
 

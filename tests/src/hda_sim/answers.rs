@@ -1,13 +1,22 @@
 //! What codecs answer to verbs, and what verbs change.
 
+use drivers::hda::verb::{CodecAddress, Nid, Verb, VerbFault, Verbs};
+
 use super::codec::{Codec, Widget};
 
 /// How long a widget or function group takes to power up.
 const POWER_UP_NS: u64 = 3_000_000;
 
+/// A codec alone, without a link between: it answers at once, whatever its address.
+impl Verbs for Codec {
+    fn ask(&mut self, _: CodecAddress, node: Nid, verb: Verb) -> Result<u32, VerbFault> {
+        self.answer(node.0, verb.bits(), 0).ok_or(VerbFault::Silent)
+    }
+}
+
 impl Codec {
     /// Answers one verb.
-    pub(super) fn ask(&mut self, node: u8, verb: u32, now: u64) -> Option<u32> {
+    pub(super) fn answer(&mut self, node: u8, verb: u32, now: u64) -> Option<u32> {
         if self.mute {
             return None;
         }
@@ -22,7 +31,7 @@ impl Codec {
                     0
                 }
                 0xF05 => self.group.power_answer(now),
-                0xF20 => 0x1AF4_0022,
+                0xF20 => self.subsystem,
                 _ => 0,
             });
         }
@@ -60,12 +69,14 @@ impl Codec {
     fn group_parameter(&self, node: u8, parameter: u8) -> u32 {
         match (node, parameter) {
             (0, 0x00) => self.vendor,
-            (0, 0x02) => 0x10_0101,
+            (0, 0x02) => self.revision,
             (0, 0x04) => 0x1_0001,
             (1, 0x04) => u32::from(self.first) << 16 | self.widgets.len() as u32,
             (1, 0x05) => self.function,
             (1, 0x0A) => self.pcm,
             (1, 0x0B) => 1,
+            (1, 0x0D) => self.group.input_amp.caps,
+            (1, 0x12) => self.group.output_amp.caps,
             _ => 0,
         }
     }

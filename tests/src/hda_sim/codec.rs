@@ -181,6 +181,8 @@ impl Widget {
 #[derive(Clone, Debug)]
 pub struct Codec {
     pub(super) vendor: u32,
+    pub(super) revision: u32,
+    pub(super) subsystem: u32,
     /// Type of its only function group, node 1; 1 is audio.
     pub(super) function: u32,
     pub(super) first: u8,
@@ -201,6 +203,8 @@ impl Codec {
     pub fn new(vendor: u32, pcm: u32, first: u8, widgets: Vec<Widget>) -> Self {
         Self {
             vendor,
+            revision: 0x10_0101,
+            subsystem: 0x1AF4_0022,
             function: 1,
             first,
             widgets,
@@ -216,6 +220,14 @@ impl Codec {
     #[must_use]
     pub fn powered(mut self) -> Self {
         self.group = self.group.powered();
+        self
+    }
+
+    /// With amplifiers that widgets without their own have, on inputs and outputs.
+    #[must_use]
+    pub fn group_amps(mut self, input: u32, output: u32) -> Self {
+        self.group.input_amp.caps = input;
+        self.group.output_amp.caps = output;
         self
     }
 

@@ -28,10 +28,10 @@ pub struct Known {
     pub name: &'static str,
     /// The codec.
     pub codec: Codec,
-    /// The pin that must play.
-    pub pin: u8,
-    /// The route as the driver tells it.
-    pub route: &'static str,
+    /// The pins that must play, the main one first.
+    pub pins: &'static [u8],
+    /// The paths as the driver tells them.
+    pub paths: &'static [&'static str],
     /// Bits of a sample on the link.
     pub bits: u8,
 }
@@ -43,29 +43,35 @@ pub fn all() -> Vec<Known> {
         Known {
             name: "QEMU hda-output",
             codec: qemu_output(),
-            pin: 3,
-            route: "Line out: pin 0x03 ← DAC 0x02",
+            pins: &[3],
+            paths: &["Line out (rear): 0x03 ← 0x02"],
             bits: 16,
         },
         Known {
             name: "QEMU hda-duplex",
             codec: qemu_duplex(),
-            pin: 3,
-            route: "Line out: pin 0x03 ← DAC 0x02",
+            pins: &[3],
+            paths: &["Line out (rear): 0x03 ← 0x02"],
             bits: 16,
         },
         Known {
             name: "desktop",
             codec: desktop(),
-            pin: 0x14,
-            route: "Line out: pin 0x14 ← 0x0c ← DAC 0x02",
+            pins: &[0x14, 0x15],
+            paths: &[
+                "Line out (rear): 0x14 ← 0x0c ← 0x02",
+                "Headphone (front): 0x15 ← 0x0d ← 0x03",
+            ],
             bits: 24,
         },
         Known {
             name: "laptop",
             codec: laptop(),
-            pin: 0x1C,
-            route: "Speaker: pin 0x1c ← 0x18 ← 0x15 ← 0x16 ← 0x14 ← DAC 0x11",
+            pins: &[0x1B, 0x1C],
+            paths: &[
+                "Headphone: 0x1b ← 0x12",
+                "Speaker: 0x1c ← 0x18 ← 0x15 ← 0x16 ← 0x14 ← 0x11",
+            ],
             bits: 32,
         },
     ]

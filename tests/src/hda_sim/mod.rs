@@ -9,6 +9,7 @@ mod audible;
 pub mod codec;
 pub mod codecs;
 mod controller;
+pub mod corpus;
 mod handles;
 pub mod pciback;
 mod registers;

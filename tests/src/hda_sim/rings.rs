@@ -165,6 +165,6 @@ impl State {
         }
         let (node, verb) = ((command >> 20) as u8, command & 0xF_FFFF);
         self.pops.extend(codec.pop(node, verb, now));
-        codec.ask(node, verb, now)
+        codec.answer(node, verb, now)
     }
 }
