@@ -112,6 +112,7 @@ impl Bench<'_> {
             let stride = resampler.taps() + frames;
             let fine = resampler.unfold(new, high, low, stride);
             if let Some(out) = resampled.get_mut(range) {
+                out.fill(0);
                 if let Some(table) = self.tables.get(resampler.plan(), self.budget) {
                     let fir = Fir {
                         table,
@@ -123,7 +124,6 @@ impl Bench<'_> {
                     };
                     self.tier.fir(&fir, resampler.cursor(), out);
                 } else {
-                    out.fill(0);
                     resampler.cursor().skip(outputs);
                 }
             }

@@ -2,205 +2,156 @@
 
 use super::kernel::Fir;
 use super::resample::Cursor;
+use super::table::LANE;
 
 macro_rules! kernel {
     ($width:ident, $feature:literal) => {
         /// The loops of this width.
         pub mod $width {
-            use super::{Cursor, Fir};
-            use crate::mix::kernel::Row;
+            use super::{Cursor, Fir, LANE};
             use crate::mix::scalar::BLOCK;
             use crate::mix::simd::v128;
             use crate::mix::simd::$width::*;
 
             const LANES: usize = OCTETS / 2;
             /// Vectors of the sixteen taps whose partial sums are kept apart.
-            const PARTS: usize = 16 / LANES;
+            const PARTS: usize = LANE / LANES;
 
-            type Window<'a> = (&'a [i16], &'a [i16]);
-
-            /// Computes interleaved outputs, in units of 2^-29.
+            /// Adds to interleaved outputs, in units of 2^-29.
             #[target_feature(enable = $feature)]
             pub fn fir(fir: &Fir<'_>, cursor: &mut Cursor, out: &mut [i32]) {
-                match (fir.channels, fir.fine) {
-                    (2, false) => run::<2, false>(fir, cursor, out),
-                    (2, true) => run::<2, true>(fir, cursor, out),
-                    (_, false) => run::<1, false>(fir, cursor, out),
-                    (_, true) => run::<1, true>(fir, cursor, out),
+                let pairs = fir.channels.is_multiple_of(2);
+                match (fir.table.plan.between, pairs, fir.fine) {
+                    (false, true, false) => run::<2, 2, false>(fir, cursor, out),
+                    (false, true, true) => run::<2, 2, true>(fir, cursor, out),
+                    (false, false, _) => run::<1, 2, true>(fir, cursor, out),
+                    // So many sums of two channels fit the wide vectors alone.
+                    (true, true, _) if PARTS == 1 => run::<2, 4, true>(fir, cursor, out),
+                    (true, _, _) => run::<1, 4, true>(fir, cursor, out),
                 }
             }
 
+            /// `C` channels after the other, and as many taps as sums have room for, each for all
+            /// outputs.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn run<const C: usize, const FINE: bool>(
+            fn run<const C: usize, const PLANES: usize, const FINE: bool>(
                 fir: &Fir<'_>,
                 cursor: &mut Cursor,
                 out: &mut [i32],
             ) {
-                let mut start = 0;
+                let (first, taps) = (*cursor, fir.table.plan.shape.taps);
+                for channel in (0..fir.channels).step_by(C) {
+                    for tap in (0..taps).step_by(BLOCK) {
+                        *cursor = first;
+                        let count = (taps - tap).min(BLOCK) / LANE;
+                        pass::<C, PLANES, FINE>(fir, cursor, channel, tap, count, out);
+                    }
+                }
+            }
+
+            /// Adds what `count` lanes of taps from `tap` on are for `C` channels.
+            #[inline]
+            #[target_feature(enable = $feature)]
+            fn pass<const C: usize, const PLANES: usize, const FINE: bool>(
+                fir: &Fir<'_>,
+                cursor: &mut Cursor,
+                channel: usize,
+                tap: usize,
+                count: usize,
+                out: &mut [i32],
+            ) {
+                let stride = fir.stride;
+                let mut planes = [([].as_slice(), [].as_slice()); C];
+                for (planes, channel) in planes.iter_mut().zip(channel..) {
+                    let (high, low) = fir.planes(channel);
+                    if high.len() != stride || low.len() != stride {
+                        return;
+                    }
+                    *planes = (high, low);
+                }
+                let rows = fir.table.rows.as_chunks::<LANE>().0;
+                let row_len = fir.table.plan.row_len() / LANE;
+                let mut start = tap;
                 for frame in out.chunks_exact_mut(fir.channels) {
                     start += cursor.advance();
-                    let (row, rest) = fir.phase(cursor);
-                    for (index, samples) in frame.as_chunks_mut::<C>().0.iter_mut().enumerate() {
-                        let mut windows: [Window<'_>; C] = [(&[], &[]); C];
-                        for (window, channel) in windows.iter_mut().zip(index * C..) {
-                            *window = fir.window(channel, start).unwrap_or_default();
-                        }
-                        *samples = dots::<C, FINE>(&windows, &row);
-                        if fir.table.plan.between {
-                            let changes = slopes(&windows, &row);
-                            for (sample, [slope, bend]) in samples.iter_mut().zip(changes) {
-                                *sample = fir.between(*sample, slope, bend, rest);
+                    let (row, rest) = if PLANES == 4 {
+                        cursor.nearest(fir.table.plan.rows)
+                    } else {
+                        (cursor.row(), 0)
+                    };
+                    let row = row * row_len + tap / LANE * PLANES;
+                    let Some(row) = rows.get(row..row + count * PLANES) else {
+                        return;
+                    };
+                    let mut windows = [([].as_slice(), [].as_slice()); C];
+                    for (window, (high, low)) in windows.iter_mut().zip(planes) {
+                        let range = start..start + count * LANE;
+                        let (Some(high), Some(low)) = (high.get(range.clone()), low.get(range))
+                        else {
+                            return;
+                        };
+                        let (high, low) = (high.as_chunks::<LANE>().0, low.as_chunks::<LANE>().0);
+                        *window = (high, low);
+                    }
+                    let mut sums = [every32(0); C];
+                    let mut crosses = [[every32(2_048); PARTS]; C];
+                    let mut slopes = [[every32(0); PARTS]; C];
+                    let mut bends = [[every32(0); PARTS]; C];
+                    for (row, tap) in row.chunks_exact(PLANES).zip(0..count) {
+                        for part in 0..PARTS {
+                            let a = load(&row[0].as_chunks::<LANES>().0[part]);
+                            let b = load(&row[1].as_chunks::<LANES>().0[part]);
+                            for c in 0..C {
+                                let high = load(&windows[c].0[tap].as_chunks::<LANES>().0[part]);
+                                sums[c] = add32(sums[c], madd16(high, a));
+                                let mut cross = add32(crosses[c][part], madd16(high, b));
+                                if FINE {
+                                    let low = &windows[c].1[tap].as_chunks::<LANES>().0[part];
+                                    cross = add32(cross, madd16(load(low), a));
+                                }
+                                crosses[c][part] = cross;
+                                if PLANES == 4 {
+                                    let slope = load(&row[2].as_chunks::<LANES>().0[part]);
+                                    let bend = load(&row[3].as_chunks::<LANES>().0[part]);
+                                    slopes[c][part] = add32(slopes[c][part], madd16(high, slope));
+                                    bends[c][part] = add32(bends[c][part], madd16(high, bend));
+                                }
                             }
                         }
                     }
-                }
-            }
-
-            #[inline]
-            #[target_feature(enable = $feature)]
-            fn dots<const C: usize, const FINE: bool>(
-                windows: &[Window<'_>; C],
-                row: &Row<'_>,
-            ) -> [i32; C] {
-                let mut sums = [[every32(0); 2]; C];
-                if row.high.len() <= BLOCK {
-                    dot::<C, FINE>(windows, row.high, row.low, &mut sums);
-                } else {
-                    long::<C, FINE>(windows, row, &mut sums);
-                }
-                let last = sums[C - 1];
-                let totals = totals([sums[0][0], sums[0][1], last[0], last[1]]);
-                let mut out = [0; C];
-                for (out, pair) in out.iter_mut().zip(totals.as_chunks::<2>().0) {
-                    *out = pair[0] + ((pair[1] + 128) >> 8);
-                }
-                out
-            }
-
-            /// More taps than partial sums can hold, block by block.
-            #[inline(never)]
-            #[target_feature(enable = $feature)]
-            fn long<const C: usize, const FINE: bool>(
-                windows: &[Window<'_>; C],
-                row: &Row<'_>,
-                sums: &mut [[V; 2]; C],
-            ) {
-                for at in (0..row.high.len()).step_by(BLOCK) {
-                    let end = (at + BLOCK).min(row.high.len());
-                    let part = |plane| <[i16]>::get(plane, at..end).unwrap_or(&[]);
-                    let windows = windows.map(|(high, low)| (part(high), part(low)));
-                    dot::<C, FINE>(&windows, part(row.high), part(row.low), sums);
-                }
-            }
-
-            /// Adds a block's sums of high products and of cross products.
-            #[inline]
-            #[target_feature(enable = $feature)]
-            fn dot<const C: usize, const FINE: bool>(
-                windows: &[Window<'_>; C],
-                high_row: &[i16],
-                low_row: &[i16],
-                sums: &mut [[V; 2]; C],
-            ) {
-                let (a, b) = (
-                    high_row.as_chunks::<LANES>().0,
-                    low_row.as_chunks::<LANES>().0,
-                );
-                // One length for all, so that the loop below checks nothing.
-                let count = a.len();
-                let whole = windows
-                    .iter()
-                    .all(|(high, low)| high.len() / LANES == count && low.len() / LANES == count);
-                if b.len() != count || !whole {
-                    return;
-                }
-                let parts = windows.map(|(high, low)| {
-                    let (high, low) = (high.as_chunks::<LANES>().0, low.as_chunks::<LANES>().0);
-                    (&high[..count], &low[..count])
-                });
-                let mut crosses = [[every32(0); PARTS]; C];
-                for tap in (0..count / PARTS * PARTS).step_by(PARTS) {
-                    for part in 0..PARTS {
-                        let tap = tap + part;
-                        let (high_row, low_row) = (load(&a[tap]), load(&b[tap]));
-                        for c in 0..C {
-                            let high = load(&parts[c].0[tap]);
-                            sums[c][0] = add32(sums[c][0], madd16(high, high_row));
-                            let mut cross = add32(crosses[c][part], madd16(high, low_row));
-                            if FINE {
-                                cross = add32(cross, madd16(load(&parts[c].1[tap]), high_row));
+                    let Some(samples) = frame.get_mut(channel..channel + C) else {
+                        return;
+                    };
+                    for c in 0..C {
+                        for part in 0..PARTS {
+                            sums[c] = add32(sums[c], right32(crosses[c][part], 12));
+                        }
+                    }
+                    let values = totals(sums[0], sums[C - 1]);
+                    for (sample, value) in samples.iter_mut().zip(values) {
+                        *sample += value;
+                    }
+                    if PLANES == 4 {
+                        for (c, sample) in samples.iter_mut().enumerate() {
+                            let (mut slope, mut bend) = (every32(0), every32(0));
+                            for part in 0..PARTS {
+                                slope = add32(slope, right32(slopes[c][part], 3));
+                                bend = add32(bend, right32(bends[c][part], 3));
                             }
-                            crosses[c][part] = cross;
+                            let [slope, bend] = totals(slope, bend);
+                            *sample += fir.table.change(slope, bend, rest);
                         }
-                    }
-                }
-                for c in 0..C {
-                    for part in 0..PARTS {
-                        sums[c][1] = add32(sums[c][1], right32(crosses[c][part], 4));
                     }
                 }
             }
 
-            /// The partial sums of the slopes and of the curvatures, in eighths.
+            /// The sums of the lanes of two vectors.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn slopes<const C: usize>(windows: &[Window<'_>; C], row: &Row<'_>) -> [[i32; 2]; C] {
-                let mut slopes = [[every32(0); PARTS]; C];
-                let mut bends = slopes;
-                let a = row.slope.as_chunks::<LANES>().0;
-                let b = row.bend.as_chunks::<LANES>().0;
-                let mut count = a.len().min(b.len());
-                let mut parts = [a; C];
-                for (part, (high, _)) in parts.iter_mut().zip(windows) {
-                    *part = high.as_chunks::<LANES>().0;
-                    count = count.min(part.len());
-                }
-                let (a, b) = (&a[..count], &b[..count]);
-                for part in &mut parts {
-                    *part = &part[..count];
-                }
-                for tap in (0..count / PARTS * PARTS).step_by(PARTS) {
-                    for part in 0..PARTS {
-                        let tap = tap + part;
-                        let (slope_row, bend_row) = (load(&a[tap]), load(&b[tap]));
-                        for c in 0..C {
-                            let high = load(&parts[c][tap]);
-                            slopes[c][part] = add32(slopes[c][part], madd16(high, slope_row));
-                            bends[c][part] = add32(bends[c][part], madd16(high, bend_row));
-                        }
-                    }
-                }
-                let eighths = |sums: [V; PARTS]| {
-                    let mut total = every32(0);
-                    for sum in sums {
-                        total = add32(total, right32(sum, 3));
-                    }
-                    total
-                };
-                let totals = totals([
-                    eighths(slopes[0]),
-                    eighths(bends[0]),
-                    eighths(slopes[C - 1]),
-                    eighths(bends[C - 1]),
-                ]);
-                let mut out = [[0; 2]; C];
-                for (out, &pair) in out.iter_mut().zip(totals.as_chunks::<2>().0) {
-                    *out = pair;
-                }
-                out
-            }
-
-            /// The sums of four vectors' lanes.
-            #[inline]
-            #[target_feature(enable = $feature)]
-            fn totals([a, b, c, d]: [V; 4]) -> [i32; 4] {
-                let ab = add32(low32(a, b), high32(a, b));
-                let cd = add32(low32(c, d), high32(c, d));
-                let sums = add32(low64(ab, cd), high64(ab, cd));
-                let mut totals = [0; 4];
-                v128::store(&mut totals, halves32(sums));
-                totals
+            fn totals(first: V, second: V) -> [i32; 2] {
+                let pairs = halves32(add32(low32(first, second), high32(first, second)));
+                v128::low_pair(v128::add32(pairs, v128::high64(pairs, pairs)))
             }
         }
     };

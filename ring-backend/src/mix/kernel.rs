@@ -2,7 +2,6 @@
 
 use super::MAX_CHANNELS;
 use super::gain::Gain;
-use super::resample::Cursor;
 #[cfg(target_arch = "x86_64")]
 use super::simd::Avx2;
 use super::table::Table;
@@ -202,67 +201,15 @@ pub struct Fir<'a> {
     pub fine: bool,
 }
 
-/// A row of coefficients; `slope` and `bend` are empty where the table has exact phases.
-#[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
-    /// High halves, 14 fraction bits.
-    pub high: &'a [i16],
-    /// Low halves, 26 fraction bits.
-    pub low: &'a [i16],
-    /// Change per row.
-    pub slope: &'a [i16],
-    /// Half the change of the slope per row, sixteen times finer.
-    pub bend: &'a [i16],
-}
-
 impl<'a> Fir<'a> {
-    /// The row for a position and the distance from it, in rows with 32 fraction bits.
+    /// A channel's high and low planes.
     #[inline]
     #[must_use]
-    pub fn phase(&self, cursor: &Cursor) -> (Row<'a>, i64) {
-        let plan = &self.table.plan;
-        let (row, rest) = if plan.between {
-            cursor.nearest(plan.rows)
-        } else {
-            (cursor.row(), 0)
-        };
-        let len = plan.row_len();
-        let row = self
-            .table
-            .rows
-            .get(row * len..(row + 1) * len)
-            .unwrap_or(&[]);
-        let taps = plan.shape.taps.min(row.len());
-        let (high, row) = row.split_at(taps);
-        let (low, row) = row.split_at(taps.min(row.len()));
-        let (slope, bend) = row.split_at(taps.min(row.len()));
-        let row = Row {
-            high,
-            low,
-            slope,
-            bend,
-        };
-        (row, rest)
-    }
-
-    /// A channel's frames under the filter, `start` frames after the history's first.
-    #[inline]
-    #[must_use]
-    pub fn window(&self, channel: usize, start: usize) -> Option<(&'a [i16], &'a [i16])> {
-        let from = channel * self.stride + start;
-        let to = from + self.table.plan.shape.taps;
-        Some((self.high.get(from..to)?, self.low.get(from..to)?))
-    }
-
-    /// The output between two rows, from the nearest row's and the partial sums of its slopes and
-    /// curvatures (in eighths).
-    #[inline]
-    #[must_use]
-    pub const fn between(&self, nearest: i32, slope: i32, bend: i32, rest: i64) -> i32 {
-        // With 4 fraction bits; curvatures are sixteen times finer.
-        let slope = (slope as i64 * self.table.slope) >> 28;
-        let bend = (bend as i64 * self.table.slope) >> 32;
-        let change = (rest * (slope + ((rest * bend) >> 32)) + (1 << 35)) >> 36;
-        nearest + change as i32
+    pub fn planes(&self, channel: usize) -> (&'a [i16], &'a [i16]) {
+        let range = channel * self.stride..(channel + 1) * self.stride;
+        match (self.high.get(range.clone()), self.low.get(range)) {
+            (Some(high), Some(low)) => (high, low),
+            _ => (&[], &[]),
+        }
     }
 }

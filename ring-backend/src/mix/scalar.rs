@@ -2,6 +2,8 @@
 
 use super::kernel::{Direct, Fir, Sink, accumulator_slot};
 use super::resample::Cursor;
+use super::table::Plan;
+use core::ops::Range;
 
 /// Sums from sample `from` on: exact, rounded once, to nearest, and saturated.
 pub fn mix(
@@ -35,23 +37,26 @@ pub fn gather(samples: &[i32], gains: &[i32; 8], channels: usize, from: usize, s
     }
 }
 
-/// Computes interleaved outputs, in units of 2^-29.
+/// Adds to interleaved outputs, in units of 2^-29.
 pub fn fir(fir: &Fir<'_>, cursor: &mut Cursor, out: &mut [i32]) {
+    let Plan {
+        shape,
+        rows,
+        between,
+    } = fir.table.plan;
     let mut start = 0;
     for frame in out.chunks_exact_mut(fir.channels) {
         start += cursor.advance();
-        let (row, rest) = fir.phase(cursor);
+        let (row, rest) = if between {
+            cursor.nearest(rows)
+        } else {
+            (cursor.row(), 0)
+        };
         for (channel, sample) in frame.iter_mut().enumerate() {
-            let Some((high, low)) = fir.window(channel, start) else {
-                continue;
-            };
-            let mut value = dot(high, low, row.high, row.low);
-            if fir.table.plan.between {
-                let slope = partial_sums(high, row.slope);
-                let bend = partial_sums(high, row.bend);
-                value = fir.between(value, slope, bend, rest);
+            for from in (0..shape.taps).step_by(BLOCK) {
+                let taps = from..(from + BLOCK).min(shape.taps);
+                *sample += block(fir, channel, start, row, rest, taps);
             }
-            *sample = value;
         }
     }
 }
@@ -59,32 +64,40 @@ pub fn fir(fir: &Fir<'_>, cursor: &mut Cursor, out: &mut [i32]) {
 /// Taps whose partial sums stay within 32 bits.
 pub const BLOCK: usize = 192;
 
-fn dot(high: &[i16], low: &[i16], row_high: &[i16], row_low: &[i16]) -> i32 {
-    let (mut sum, mut rest) = (0_i32, 0_i32);
-    let blocks = high.chunks(BLOCK).zip(low.chunks(BLOCK));
-    let rows = row_high.chunks(BLOCK).zip(row_low.chunks(BLOCK));
-    for ((high, low), (row_high, row_low)) in blocks.zip(rows) {
-        let mut cross = [0_i32; 8];
-        let samples = high.iter().zip(low);
-        let coefficients = row_high.iter().zip(row_low);
-        for (tap, ((&h, &l), (&a, &b))) in samples.zip(coefficients).enumerate() {
-            let (h, l, a, b) = (i32::from(h), i32::from(l), i32::from(a), i32::from(b));
-            sum += h * a;
-            if let Some(cross) = cross.get_mut((tap >> 1) & 7) {
-                *cross += h * b + l * a;
+/// What some taps are, `start` frames after the history's first, at `rest` rows past `row`.
+///
+/// Products of low halves are left out: all that the others are cut to is larger. Cross products
+/// are summed eight ways, and each sum is rounded to what the products of high halves have.
+fn block(
+    fir: &Fir<'_>,
+    channel: usize,
+    start: usize,
+    row: usize,
+    rest: i64,
+    taps: Range<usize>,
+) -> i32 {
+    let (high, low) = fir.planes(channel);
+    let (mut sum, mut crosses) = (0_i32, [2_048_i32; 8]);
+    let (mut slopes, mut bends) = ([0_i32; 8], [0_i32; 8]);
+    for tap in taps {
+        let (Some(&h), Some(&l)) = (high.get(start + tap), low.get(start + tap)) else {
+            continue;
+        };
+        let [a, b, slope, bend] = fir.table.tap(row, tap).map(i32::from);
+        let (h, l) = (i32::from(h), i32::from(l));
+        sum += h * a;
+        let lane = (tap >> 1) & 7;
+        let sums = [&mut crosses, &mut slopes, &mut bends];
+        for (sums, product) in sums.into_iter().zip([h * b + l * a, h * slope, h * bend]) {
+            if let Some(sum) = sums.get_mut(lane) {
+                *sum += product;
             }
         }
-        rest += cross.iter().map(|cross| cross >> 4).sum::<i32>();
     }
-    sum + ((rest + 128) >> 8)
-}
-
-fn partial_sums(high: &[i16], row: &[i16]) -> i32 {
-    let mut sums = [0_i32; 8];
-    for (tap, (&h, &a)) in high.iter().zip(row).enumerate() {
-        if let Some(sum) = sums.get_mut((tap >> 1) & 7) {
-            *sum += i32::from(h) * i32::from(a);
-        }
+    let eighths = |sums: [i32; 8]| sums.iter().map(|sum| sum >> 3).sum();
+    sum += crosses.iter().map(|cross| cross >> 12).sum::<i32>();
+    if fir.table.plan.between {
+        sum += fir.table.change(eighths(slopes), eighths(bends), rest);
     }
-    sums.iter().map(|sum| sum >> 3).sum()
+    sum
 }

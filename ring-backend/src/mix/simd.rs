@@ -129,6 +129,11 @@ pub mod v128 {
             _mm_movemask_epi8(_mm_cmpeq_epi32(value, _mm_setzero_si128())) != 0xFFFF;
         /// The sum of a vector's 128-bit halves.
         halves32(value: V) -> __m128i = value;
+        /// The first two 32-bit lanes.
+        low_pair(value: V) -> [i32; 2] = {
+            let pair = _mm_cvtsi128_si64(value);
+            [pair as i32, (pair >> 32) as i32]
+        };
     }
 }
 

@@ -3,7 +3,7 @@
 //! Their memory is taken once. A table is filled a few rows at a time, so that a guest that asks
 //! for a new rate costs the others nothing but that; until it is full, its streams are silent.
 
-use super::filter::{Kernel, Shape, TIME_BITS};
+use super::filter::{Kernel, Shape, TIME_BITS, VALUE_BITS};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -11,6 +11,9 @@ use alloc::vec::Vec;
 const COEFFICIENT_BITS: u32 = 26;
 /// Chebyshev's points of a parabola through three values of [-1/2, 1/2]: 0 and this, 40 bits.
 const OFFSET: i64 = 476_102_500_705;
+
+/// Taps that lie together.
+pub const LANE: usize = 16;
 
 /// What a table holds; equal plans share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +27,20 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Coefficients of one tap.
+    const fn planes(&self) -> usize {
+        if self.between { 4 } else { 2 }
+    }
+
     /// Coefficients of one row.
     #[must_use]
     pub const fn row_len(&self) -> usize {
-        self.shape.taps * if self.between { 4 } else { 2 }
+        self.shape.taps * self.planes()
+    }
+
+    /// Where a coefficient of a tap lies: planes take turns after every [`LANE`] taps.
+    const fn place(&self, row: usize, plane: usize, tap: usize) -> usize {
+        row * self.row_len() + (tap / LANE * self.planes() + plane) * LANE + tap % LANE
     }
 
     /// Rows in memory: times in between are measured from the nearest row, so they need both ends.
@@ -45,10 +58,13 @@ impl Plan {
     /// Units of slope per unit of coefficient, both per row.
     const fn slope_scale(&self) -> i64 {
         // The steepest slope of a sinc is 1.371 (2f)^2 per frame, and 30,000 leaves room for what
-        // a partial sum adds to its steepest pair. Only one 2f is divided out: a filter that is
-        // longer by 1 / 2f has that many more taps so steep.
-        let doubled = 2 * self.shape.cutoff;
-        ((30_000 * self.rows as i128 * (1 << TIME_BITS)) * 512 / (702 * doubled as i128)) as i64
+        // a partial sum adds to its steepest pair. Only one 2f, of at most the lower rate, is
+        // divided out: a filter that is longer by 1 / 2f has that many more taps so steep.
+        let Shape {
+            family, support, ..
+        } = self.shape;
+        ((30_000 * self.rows as i128 * support as i128) * 512 / (702 * family.support() as i128))
+            as i64
     }
 }
 
@@ -57,48 +73,77 @@ impl Plan {
 pub struct Table<'a> {
     /// What it holds.
     pub plan: Plan,
-    /// Its rows: high halves, low halves and, if the plan says so, slopes and curvatures.
+    /// Its rows.
     pub rows: &'a [i16],
     /// 2^17 over the units of slope, with 32 fraction bits.
     pub slope: i64,
 }
 
-struct Slot {
-    plan: Option<Plan>,
+impl Table<'_> {
+    /// The coefficients of a tap in a row: high half with 14 fraction bits, low half with 26,
+    /// change per row, and half the change of that, sixteen times finer; the last two are 0
+    /// where the table has exact phases.
+    #[must_use]
+    pub fn tap(&self, row: usize, tap: usize) -> [i16; 4] {
+        let mut values = [0; 4];
+        for (plane, value) in values.iter_mut().enumerate().take(self.plan.planes()) {
+            let at = self.plan.place(row, plane, tap);
+            *value = self.rows.get(at).copied().unwrap_or(0);
+        }
+        values
+    }
+
+    /// What an output is more than at the nearest row, from the partial sums of that row's slopes
+    /// and curvatures (in eighths).
+    #[inline]
+    #[must_use]
+    pub const fn change(&self, slope: i32, bend: i32, rest: i64) -> i32 {
+        // With 4 fraction bits; curvatures are sixteen times finer.
+        let slope = (slope as i64 * self.slope) >> 28;
+        let bend = (bend as i64 * self.slope) >> 32;
+        ((rest * (slope + ((rest * bend) >> 32)) + (1 << 35)) >> 36) as i32
+    }
+}
+
+/// A table's place in the memory.
+struct Entry {
+    plan: Plan,
+    start: usize,
+    /// Pairs of rows that are done.
     filled: usize,
     /// The last render that used it.
     used: u64,
-    data: Vec<i16>,
+    /// Open streams that need it.
+    holders: usize,
+}
+
+impl Entry {
+    const fn whole(&self) -> bool {
+        self.filled * 2 > self.plan.stored_rows()
+    }
 }
 
 /// All tables.
 pub struct Tables {
-    slots: [Slot; Self::SIZES.len()],
+    /// In the order in which they lie, without gaps.
+    entries: heapless::Vec<Entry, 32>,
+    data: Vec<i16>,
     now: u64,
 }
 
 impl Tables {
-    /// Coefficients per slot: one for any ratio (times in between), three like 44.1 to 48 kHz, and
-    /// eight small ones like 1:2, 2:3 or 1:6. On a 48 kHz card every rate that sndif names finds
-    /// its place beside all others.
-    const SIZES: [usize; 12] = [
-        66_304, 33_024, 33_024, 33_024, 4_096, 4_096, 4_096, 4_096, 4_096, 4_096, 4_096, 4_096,
-    ];
-    /// The longest table.
-    pub const LARGEST: usize = Self::SIZES[0];
+    /// Coefficients in all: every rate that sndif names finds its place beside all others on a
+    /// 48 kHz card.
+    const CAPACITY: usize = 204_800;
     /// The longest table of exact phases.
-    pub const LARGEST_EXACT: usize = Self::SIZES[1];
+    pub const LARGEST_EXACT: usize = 33_024;
 
-    /// Takes the memory: 396 KB.
+    /// Takes the memory: 400 KiB.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            slots: Self::SIZES.map(|size| Slot {
-                plan: None,
-                filled: 0,
-                used: 0,
-                data: vec![0; size],
-            }),
+            entries: heapless::Vec::new(),
+            data: vec![0; Self::CAPACITY],
             now: 2,
         }
     }
@@ -108,41 +153,80 @@ impl Tables {
         self.now = self.now.saturating_add(1);
     }
 
+    /// Keeps a place for the table of `plan` until it is released as often. `false` where those
+    /// that are held leave no room for it.
+    #[must_use]
+    pub fn hold(&mut self, plan: &Plan) -> bool {
+        let entry = self.place(plan).and_then(|at| self.entries.get_mut(at));
+        entry.map(|entry| entry.holders += 1).is_some()
+    }
+
+    /// Gives the place of a table back.
+    pub fn release(&mut self, plan: &Plan) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.plan == *plan) {
+            entry.holders = entry.holders.saturating_sub(1);
+        }
+    }
+
     /// Works on the table of `plan` by at most `budget` evaluations of its filter, and gives it
     /// when it is whole.
     pub fn get(&mut self, plan: Plan, budget: &mut usize) -> Option<Table<'_>> {
         let now = self.now;
         let place = self.place(&plan)?;
-        let slot = self.slots.get_mut(place)?;
-        slot.used = now;
-        if slot.filled * 2 < plan.stored_rows() + 1 {
-            slot.fill(&plan, budget);
+        let entry = self.entries.get_mut(place)?;
+        entry.used = now;
+        let rows = self.data.get_mut(entry.start..entry.start + plan.len())?;
+        if !entry.whole() {
+            let kernel = Kernel::new(plan.shape);
+            let cost = plan.shape.taps * if plan.between { 3 } else { 1 };
+            while *budget > 0 && !entry.whole() {
+                *budget = budget.saturating_sub(cost);
+                Draft { plan, rows }.fill_pair(&kernel, entry.filled);
+                entry.filled += 1;
+            }
         }
-        if slot.filled * 2 < plan.stored_rows() + 1 {
-            return None;
-        }
-        Some(Table {
+        entry.whole().then_some(Table {
             plan,
-            rows: slot.data.get(..plan.len())?,
+            rows,
             slope: ((1_i128 << (17 + 32)) / i128::from(plan.slope_scale())) as i64,
         })
     }
 
-    /// The slot that holds `plan`, or else the smallest unused one that can.
+    /// The entry of `plan`, or else a new one in the place of those used longest ago.
     fn place(&mut self, plan: &Plan) -> Option<usize> {
-        let holds = |slot: &Slot| slot.plan.as_ref() == Some(plan);
-        if let Some(place) = self.slots.iter().position(holds) {
+        if let Some(place) = self.entries.iter().position(|entry| entry.plan == *plan) {
             return Some(place);
         }
-        let (place, slot) = self
-            .slots
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, slot)| slot.data.len() >= plan.len() && slot.used + 1 < self.now)
-            .min_by_key(|(_, slot)| (slot.data.len(), slot.used))?;
-        slot.plan = Some(*plan);
-        slot.filled = 0;
-        Some(place)
+        let mut left = Self::CAPACITY - self.entries.iter().map(|it| it.plan.len()).sum::<usize>();
+        while left < plan.len() || self.entries.is_full() {
+            let idle = |entry: &Entry| entry.holders == 0 && entry.used + 1 < self.now;
+            let (oldest, entry) = self
+                .entries
+                .iter()
+                .enumerate()
+                .filter(|(_, entry)| idle(entry))
+                .min_by_key(|(_, entry)| entry.used)?;
+            left += entry.plan.len();
+            self.entries.remove(oldest);
+        }
+        let mut end = 0;
+        for entry in &mut self.entries {
+            let len = entry.plan.len();
+            if entry.start != end {
+                self.data.copy_within(entry.start..entry.start + len, end);
+                entry.start = end;
+            }
+            end += len;
+        }
+        let entry = Entry {
+            plan: *plan,
+            start: end,
+            filled: 0,
+            used: 0,
+            holders: 0,
+        };
+        self.entries.push(entry).ok()?;
+        Some(self.entries.len() - 1)
     }
 }
 
@@ -152,19 +236,16 @@ impl Default for Tables {
     }
 }
 
-impl Slot {
-    /// Fills rows from both ends: the filter is even, so a row's mirror comes for free.
-    fn fill(&mut self, plan: &Plan, budget: &mut usize) {
-        let kernel = Kernel::new(plan.shape);
-        let cost = plan.shape.taps * if plan.between { 3 } else { 1 };
-        while *budget > 0 && self.filled * 2 < plan.stored_rows() + 1 {
-            *budget = budget.saturating_sub(cost);
-            self.fill_pair(plan, &kernel, self.filled);
-            self.filled += 1;
-        }
-    }
+/// A table that is being filled, from both ends: the filter is even, so a row's mirror comes for
+/// free.
+struct Draft<'t> {
+    plan: Plan,
+    rows: &'t mut [i16],
+}
 
-    fn fill_pair(&mut self, plan: &Plan, kernel: &Kernel, row: usize) {
+impl Draft<'_> {
+    fn fill_pair(&mut self, kernel: &Kernel, row: usize) {
+        let plan = self.plan;
         let taps = plan.shape.taps;
         let mirror = plan.rows - row;
         let per_row = (1_i64 << TIME_BITS) / plan.rows as i64;
@@ -174,9 +255,9 @@ impl Slot {
         for tap in 0..taps {
             let t = ((tap as i64 - (taps as i64 / 2 - 1)) << TIME_BITS) - phase;
             let value = kernel.at(t);
-            let coefficient = round(i128::from(value), 62 - COEFFICIENT_BITS);
+            let coefficient = round(i128::from(value), VALUE_BITS - COEFFICIENT_BITS);
             sum += coefficient;
-            self.put(plan, (row, mirror), tap, coefficient);
+            self.put((row, mirror), tap, coefficient);
             if plan.between {
                 // Later in the row is earlier in the filter.
                 let (after, before) = (kernel.at(t - offset), kernel.at(t + offset));
@@ -189,47 +270,47 @@ impl Slot {
                 let slope = round(slope * scale, 62) as i16;
                 // Sixteen times finer than slopes are: curvatures are that much smaller.
                 let bend = round(bend * scale, 58) as i16;
-                let at = |row: usize, plane: usize, tap: usize| {
-                    row * plan.row_len() + plane * taps + tap
-                };
-                self.set(at(row, 2, tap), slope);
-                self.set(at(row, 3, tap), bend);
-                self.set(at(mirror, 2, taps - 1 - tap), -slope);
-                self.set(at(mirror, 3, taps - 1 - tap), bend);
+                self.set(plan.place(row, 2, tap), slope);
+                self.set(plan.place(row, 3, tap), bend);
+                self.set(plan.place(mirror, 2, taps - 1 - tap), -slope);
+                self.set(plan.place(mirror, 3, taps - 1 - tap), bend);
             }
         }
         // A row's rounding errors are put into its largest coefficient, so that a constant stays
         // what it is at every phase. Where the mirror is the row itself both ends share them.
         let missing = (1 << COEFFICIENT_BITS) - sum;
         let middle = taps / 2 - usize::from(row * 2 <= plan.rows);
-        let there = self.coefficient(plan, row, middle);
+        let there = self.coefficient(row, middle);
         if row == mirror {
-            self.put(plan, (row, mirror), middle, there + missing / 2);
+            self.put((row, mirror), middle, there + missing / 2);
         } else {
-            self.put(plan, (row, mirror), middle, there + missing);
+            self.put((row, mirror), middle, there + missing);
         }
     }
 
-    fn put(&mut self, plan: &Plan, rows: (usize, usize), tap: usize, value: i32) {
+    fn put(&mut self, rows: (usize, usize), tap: usize, value: i32) {
+        let plan = self.plan;
         let taps = plan.shape.taps;
         let high = (value + (1 << 11)) >> 12;
         let low = value - (high << 12);
         for (row, tap) in [(rows.0, tap), (rows.1, taps - 1 - tap)] {
             if row < plan.stored_rows() {
-                self.set(row * plan.row_len() + tap, high as i16);
-                self.set(row * plan.row_len() + taps + tap, low as i16);
+                self.set(plan.place(row, 0, tap), high as i16);
+                self.set(plan.place(row, 1, tap), low as i16);
             }
         }
     }
 
-    fn coefficient(&self, plan: &Plan, row: usize, tap: usize) -> i32 {
-        let at = row * plan.row_len() + tap;
-        let get = |at: usize| i32::from(self.data.get(at).copied().unwrap_or(0));
-        (get(at) << 12) + get(at + plan.shape.taps)
+    fn coefficient(&self, row: usize, tap: usize) -> i32 {
+        let get = |plane| {
+            let at = self.plan.place(row, plane, tap);
+            i32::from(self.rows.get(at).copied().unwrap_or(0))
+        };
+        (get(0) << 12) + get(1)
     }
 
     fn set(&mut self, at: usize, value: i16) {
-        if let Some(cell) = self.data.get_mut(at) {
+        if let Some(cell) = self.rows.get_mut(at) {
             *cell = value;
         }
     }

@@ -154,9 +154,9 @@ impl Voice {
         self.resamples = spec.rate != card.rate || self.drift.is_some();
         let channels = usize::from(spec.channels.min(card.channels));
         let (quality, drift) = (self.quality, self.drift);
-        let resampler = &mut self.resampler;
-        if self.resamples && !resampler.set_up(spec.rate, card.rate, channels, quality, drift) {
-            return Err(Unsupported::Rate(spec.rate));
+        if self.resamples {
+            let resampler = &mut self.resampler;
+            resampler.set_up(spec.rate, card.rate, channels, quality, drift);
         }
         let folds = self.matrix.inputs() > self.matrix.outputs();
         self.gains.log2_frames = ramp_log2_frames(if folds { spec.rate } else { card.rate });
