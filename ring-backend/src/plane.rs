@@ -162,9 +162,15 @@ impl<W: World> Plane<W> {
         self.engine.pace(now, card.as_deref_mut(), demand);
         self.mix(now, card);
         let moment = self.moment(now);
-        for (seat, voice) in self.seats.iter_mut().zip(&self.voices) {
+        for (seat, voice) in self.seats.iter_mut().zip(&mut self.voices) {
             if let Some(seat) = seat {
                 seat.report(voice, world, &moment);
+            }
+            if !seat
+                .as_ref()
+                .is_some_and(|seat| seat.stream().needs_voice())
+            {
+                self.mixer.release(voice);
             }
         }
         [requests, preparing, self.engine.deadline(now)]
@@ -236,6 +242,7 @@ impl<W: World> Plane<W> {
             moment: self.moment(now),
             world,
             arena: &mut self.arena,
+            mixer: &mut self.mixer,
             scratch: &mut self.scratch,
             strikes: self.limits.strikes,
             octets: OCTETS_PER_TURN,

@@ -5,7 +5,7 @@ use crate::arena::Arena;
 use crate::channel::{EventChannel, RequestChannel};
 use crate::hw_params::Rules;
 use crate::link::{DeviceSlot, StreamLink};
-use crate::mix::Voice;
+use crate::mix::{Mixer, Voice};
 use crate::ring::BrokenRing;
 use crate::stream::{Desk, Moment, Reply, Stream};
 use crate::wire::{Answer, Operation, Refusal, Request, response};
@@ -52,12 +52,13 @@ enum Signal {
 }
 
 /// What all streams share while they are served.
-#[derive(Debug)]
 pub struct Counter<'c, W: World> {
     /// Grants and event channels.
     pub world: &'c mut W,
     /// Where buffers are mirrored.
     pub arena: &'c mut Arena,
+    /// Whose tables voices need.
+    pub mixer: &'c mut Mixer,
     /// Room for a page.
     pub scratch: &'c mut [u8; PAGE_OCTETS],
     /// The time of this turn.
@@ -298,6 +299,7 @@ impl<W: World> Seat<W> {
             dom: self.dom,
             events: &mut wires.events,
             arena: counter.arena,
+            mixer: counter.mixer,
             scratch: counter.scratch,
             moment: counter.moment,
         };

@@ -17,7 +17,7 @@ use crate::channel::EventChannel;
 use crate::event::Progress;
 use crate::hw_params::{Rules, Shape};
 use crate::link::Direction;
-use crate::mix::{StreamSpec, Voice};
+use crate::mix::{Mixer, StreamSpec, Voice};
 use crate::pages;
 use crate::policy::Policy;
 use crate::shadow::Shadow;
@@ -41,7 +41,6 @@ pub struct Moment {
 }
 
 /// What a stream needs at hand to serve a request.
-#[derive(Debug)]
 pub struct Desk<'d, W: World> {
     /// Grants and event channels.
     pub world: &'d mut W,
@@ -51,6 +50,8 @@ pub struct Desk<'d, W: World> {
     pub events: &'d mut EventChannel<W::Page>,
     /// Where buffers are mirrored.
     pub arena: &'d mut Arena,
+    /// Whose tables voices need.
+    pub mixer: &'d mut Mixer,
     /// Room for a page.
     pub scratch: &'d mut [u8; PAGE_OCTETS],
     /// When the request is served.
@@ -162,6 +163,12 @@ impl Stream {
         matches!(&self.pcm, Some(pcm) if pcm.flow == Flow::Running)
     }
 
+    /// Whether its voice is of use: it is open, or still rings.
+    #[must_use]
+    pub const fn needs_voice(&self) -> bool {
+        self.pcm.is_some() || self.tail > 0
+    }
+
     /// Whether the mixer may have to get ready for the voice.
     #[must_use]
     pub const fn unprepared(&self) -> bool {
@@ -225,6 +232,9 @@ impl Stream {
         voice
             .configure(spec, desk.moment.card)
             .map_err(|_| Refusal::Invalid)?;
+        if !desk.mixer.hold(voice) {
+            return Err(Refusal::NoRoom);
+        }
         self.tail = 0;
         self.unprepared = true;
         self.volumes.apply(&self.policy, voice);

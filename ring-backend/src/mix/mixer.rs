@@ -44,7 +44,7 @@ pub(super) struct Work {
 
 impl Mixer {
     /// A mixer for a card, with the fastest inner loops that this processor runs. Takes all the
-    /// memory it will ever need: about 440 KB.
+    /// memory it will ever need: about 480 KB.
     #[must_use]
     pub fn new(card: CardFormat) -> Self {
         Self::with_tier(card, Tier::detected())
@@ -76,6 +76,34 @@ impl Mixer {
     pub const fn set_dither(&mut self, dither: bool) {
         self.dither = dither;
         self.plan.forget();
+    }
+
+    /// Keeps a place for the filter table of a voice that was configured, until it is released or
+    /// held again: other voices cannot take it. Where there is no place for the table that the
+    /// voice's quality needs, a smaller one will do. `false` where there is no place for that
+    /// either: the voice may be silent for as long as others need their tables.
+    #[must_use]
+    pub fn hold(&mut self, voice: &mut Voice) -> bool {
+        self.release(voice);
+        if !voice.resamples {
+            return true;
+        }
+        let odd = voice.resampler.is_odd();
+        if !self.tables.hold(&voice.resampler.plan(), odd) {
+            voice.lighten();
+            if !self.tables.hold(&voice.resampler.plan(), odd) {
+                return false;
+            }
+        }
+        voice.held = Some(voice.resampler.plan());
+        true
+    }
+
+    /// Gives the place of a voice's table back.
+    pub fn release(&mut self, voice: &mut Voice) {
+        if let Some(plan) = voice.held.take() {
+            self.tables.release(&plan);
+        }
     }
 
     /// Works on the filter table that a voice needs, for about 0.1 ms; true when there is nothing

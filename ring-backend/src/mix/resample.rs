@@ -11,6 +11,12 @@ pub const HISTORY: usize = 1_536;
 /// Phases per frame of the lower rate where the phases of a ratio are too many to have a row each.
 const ROWS_BETWEEN: usize = 160;
 
+/// The rates that sndif has names for, and one more that cards have.
+const NAMED: [u32; 13] = [
+    5_512, 8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000, 176_400,
+    192_000,
+];
+
 /// Fraction bits of a position where it is not a row's.
 const BETWEEN_BITS: u32 = 40;
 
@@ -86,6 +92,8 @@ impl Cursor {
 /// One stream's resampler.
 pub struct Resampler {
     plan: Plan,
+    /// Frames per second that come in and go out.
+    rates: (u32, u32),
     start: Cursor,
     cursor: Cursor,
     channels: usize,
@@ -105,6 +113,7 @@ impl Resampler {
             rows: 1,
             between: false,
         },
+        rates: (1, 1),
         start: IDENTITY,
         cursor: IDENTITY,
         channels: 0,
@@ -124,6 +133,7 @@ impl Resampler {
     ) {
         let plan = plan(from, to, channels, quality, drift.is_some());
         self.plan = plan;
+        self.rates = (from, to);
         self.channels = channels;
         if plan.between {
             let den = 1_i64 << BETWEEN_BITS;
@@ -137,6 +147,12 @@ impl Resampler {
         self.start.phase = self.start.den - self.start.step;
         self.reset();
         self.set_drift(drift.unwrap_or(0));
+    }
+
+    /// Sets up again with the least of tables.
+    pub fn lighten(&mut self, drift: Option<i32>) {
+        let (from, to) = self.rates;
+        self.set_up(from, to, self.channels, Quality::Light, drift);
     }
 
     /// Follows a card whose clock is off: `drift` in parts per 2^32 more input per output. Takes
@@ -165,6 +181,14 @@ impl Resampler {
     #[must_use]
     pub const fn plan(&self) -> Plan {
         self.plan
+    }
+
+    /// Whether its table would serve no other than streams of just this unusual rate.
+    #[must_use]
+    pub fn is_odd(&self) -> bool {
+        let (from, to) = self.rates;
+        let shared = self.plan.between && from <= to;
+        !(shared || NAMED.contains(&from) && NAMED.contains(&to))
     }
 
     /// Its position.

@@ -106,7 +106,7 @@ pub mod v128 {
         madd16 = _mm_madd_epi16, mul_even = _mm_mul_epu32,
         low16 = _mm_unpacklo_epi16, high16 = _mm_unpackhi_epi16,
         low32 = _mm_unpacklo_epi32, high32 = _mm_unpackhi_epi32,
-        low64 = _mm_unpacklo_epi64, high64 = _mm_unpackhi_epi64,
+        high64 = _mm_unpackhi_epi64,
         pack32 = _mm_packs_epi32, above32 = _mm_cmpgt_epi32,
         and = _mm_and_si128, or = _mm_or_si128, xor = _mm_xor_si128, and_not = _mm_andnot_si128,
     }
@@ -154,7 +154,6 @@ pub mod v256 {
         madd16 = _mm256_madd_epi16, mul_even = _mm256_mul_epi32,
         low16 = _mm256_unpacklo_epi16, high16 = _mm256_unpackhi_epi16,
         low32 = _mm256_unpacklo_epi32, high32 = _mm256_unpackhi_epi32,
-        low64 = _mm256_unpacklo_epi64, high64 = _mm256_unpackhi_epi64,
         pack32 = _mm256_packs_epi32, above32 = _mm256_cmpgt_epi32,
         and = _mm256_and_si256, or = _mm256_or_si256, xor = _mm256_xor_si256,
         and_not = _mm256_andnot_si256,

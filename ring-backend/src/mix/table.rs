@@ -3,7 +3,7 @@
 //! Their memory is taken once. A table is filled a few rows at a time, so that a guest that asks
 //! for a new rate costs the others nothing but that; until it is full, its streams are silent.
 
-use super::filter::{Kernel, Shape, TIME_BITS, VALUE_BITS};
+use super::filter::{Family, Kernel, Shape, TIME_BITS, VALUE_BITS};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -36,6 +36,11 @@ impl Plan {
     #[must_use]
     pub const fn row_len(&self) -> usize {
         self.shape.taps * self.planes()
+    }
+
+    /// Whether it is one of the longest.
+    fn is_long(&self) -> bool {
+        self.between && self.shape.family == Family::Down
     }
 
     /// Where a coefficient of a tap lies: planes take turns after every [`LANE`] taps.
@@ -115,6 +120,8 @@ struct Entry {
     used: u64,
     /// Open streams that need it.
     holders: usize,
+    /// Whether those are of an unusual rate.
+    odd: bool,
 }
 
 impl Entry {
@@ -132,13 +139,17 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Coefficients in all: every rate that sndif names finds its place beside all others on a
-    /// 48 kHz card.
-    const CAPACITY: usize = 204_800;
+    /// Coefficients in all: every rate that sndif names finds its place beside all others on any
+    /// usual card, with tables of less quality for some on a 44.1 kHz card.
+    const CAPACITY: usize = 216_000;
     /// The longest table of exact phases.
     pub const LARGEST_EXACT: usize = 33_024;
 
-    /// Takes the memory: 400 KiB.
+    /// Coefficients that unusual rates may hold: a guest with odd wishes shall not keep others
+    /// from the usual ones.
+    const ODD_MOST: usize = 33_024;
+
+    /// Takes the memory: 422 KiB.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -154,11 +165,26 @@ impl Tables {
     }
 
     /// Keeps a place for the table of `plan` until it is released as often. `false` where those
-    /// that are held leave no room for it.
+    /// that are held leave no room for it, or for another `odd` one, or for another long one: of
+    /// those there is only one at a time.
     #[must_use]
-    pub fn hold(&mut self, plan: &Plan) -> bool {
-        let entry = self.place(plan).and_then(|at| self.entries.get_mut(at));
-        entry.map(|entry| entry.holders += 1).is_some()
+    pub fn hold(&mut self, plan: &Plan, odd: bool) -> bool {
+        let (mut odds, mut longs) = (0, 0);
+        for entry in self.entries.iter().filter(|entry| entry.holders > 0) {
+            if entry.plan != *plan {
+                odds += if entry.odd { entry.plan.len() } else { 0 };
+                longs += usize::from(entry.plan.is_long());
+            }
+        }
+        if (odd && odds + plan.len() > Self::ODD_MOST) || (plan.is_long() && longs > 0) {
+            return false;
+        }
+        let Some(entry) = self.place(plan).and_then(|at| self.entries.get_mut(at)) else {
+            return false;
+        };
+        entry.odd = odd;
+        entry.holders += 1;
+        true
     }
 
     /// Gives the place of a table back.
@@ -224,6 +250,7 @@ impl Tables {
             filled: 0,
             used: 0,
             holders: 0,
+            odd: false,
         };
         self.entries.push(entry).ok()?;
         Some(self.entries.len() - 1)

@@ -7,6 +7,7 @@ use super::layout::Matrix;
 use super::mend::Mend;
 use super::plan::Place;
 use super::resample::{Quality, Resampler};
+use super::table::Plan;
 use super::{MAX_CHANNELS, MAX_RATE, MIN_RATE, StreamSpec, Unsupported};
 use crate::format::SampleFormat;
 use crate::world::CardFormat;
@@ -19,6 +20,8 @@ pub struct Voice {
     pub(super) matrix: Matrix,
     pub(super) resampler: Resampler,
     pub(super) resamples: bool,
+    /// The table that a mixer keeps for it.
+    pub(super) held: Option<Plan>,
     pub(super) gains: Gains,
     pub(super) mend: Mend,
     /// How to sum the stream's octets as they are; `None` where that is not known to be possible.
@@ -118,6 +121,7 @@ impl Voice {
             matrix: Matrix::EMPTY,
             resampler: Resampler::IDLE,
             resamples: false,
+            held: None,
             gains: Gains::UNITY,
             mend: Mend::new(),
             levels: None,
@@ -186,6 +190,11 @@ impl Voice {
             self.resampler.set_drift(now);
         }
         self.drift = drift;
+    }
+
+    /// Makes do with a smaller table than the quality asks for.
+    pub(super) fn lighten(&mut self) {
+        self.resampler.lighten(self.drift);
     }
 
     /// Frames of the stream that the next render of `card_frames` frames takes.

@@ -6,4 +6,5 @@
 pub mod exact;
 pub mod plot;
 pub mod recording;
+pub mod resampling;
 pub mod tone;
