@@ -20,22 +20,19 @@ macro_rules! kernel {
             /// Adds to interleaved outputs, in units of 2^-29.
             #[target_feature(enable = $feature)]
             pub fn fir(fir: &Fir<'_>, cursor: &mut Cursor, out: &mut [i32]) {
-                let pairs = fir.channels.is_multiple_of(2);
-                match (fir.table.plan.between, pairs, fir.fine) {
-                    (false, true, false) => run::<2, 2, false>(fir, cursor, out),
-                    (false, true, true) => run::<2, 2, true>(fir, cursor, out),
-                    (false, false, _) => run::<1, 2, true>(fir, cursor, out),
+                match fir.table.plan.between {
+                    false => run::<2, 2>(fir, cursor, out),
                     // So many sums of two channels fit the wide vectors alone.
-                    (true, true, _) if PARTS == 1 => run::<2, 4, true>(fir, cursor, out),
-                    (true, _, _) => run::<1, 4, true>(fir, cursor, out),
+                    true if PARTS == 1 => run::<2, 4>(fir, cursor, out),
+                    true => run::<1, 4>(fir, cursor, out),
                 }
             }
 
             /// `C` channels after the other, and as many taps as sums have room for, each for all
-            /// outputs.
+            /// outputs. A last channel without a second is computed twice.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn run<const C: usize, const PLANES: usize, const FINE: bool>(
+            fn run<const C: usize, const PLANES: usize>(
                 fir: &Fir<'_>,
                 cursor: &mut Cursor,
                 out: &mut [i32],
@@ -45,7 +42,7 @@ macro_rules! kernel {
                     for tap in (0..taps).step_by(BLOCK) {
                         *cursor = first;
                         let count = (taps - tap).min(BLOCK) / LANE;
-                        pass::<C, PLANES, FINE>(fir, cursor, channel, tap, count, out);
+                        pass::<C, PLANES>(fir, cursor, channel, tap, count, out);
                     }
                 }
             }
@@ -53,7 +50,7 @@ macro_rules! kernel {
             /// Adds what `count` lanes of taps from `tap` on are for `C` channels.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn pass<const C: usize, const PLANES: usize, const FINE: bool>(
+            fn pass<const C: usize, const PLANES: usize>(
                 fir: &Fir<'_>,
                 cursor: &mut Cursor,
                 channel: usize,
@@ -61,10 +58,11 @@ macro_rules! kernel {
                 count: usize,
                 out: &mut [i32],
             ) {
-                let stride = fir.stride;
+                let (stride, fine) = (fir.stride, fir.fine || PLANES == 4);
                 let mut planes = [([].as_slice(), [].as_slice()); C];
+                let last = (channel + C).min(fir.channels) - 1;
                 for (planes, channel) in planes.iter_mut().zip(channel..) {
-                    let (high, low) = fir.planes(channel);
+                    let (high, low) = fir.planes(channel.min(last));
                     if high.len() != stride || low.len() != stride {
                         return;
                     }
@@ -106,7 +104,7 @@ macro_rules! kernel {
                                 let high = load(&windows[c].0[tap].as_chunks::<LANES>().0[part]);
                                 sums[c] = add32(sums[c], madd16(high, a));
                                 let mut cross = add32(crosses[c][part], madd16(high, b));
-                                if FINE {
+                                if fine {
                                     let low = &windows[c].1[tap].as_chunks::<LANES>().0[part];
                                     cross = add32(cross, madd16(load(low), a));
                                 }
@@ -120,7 +118,7 @@ macro_rules! kernel {
                             }
                         }
                     }
-                    let Some(samples) = frame.get_mut(channel..channel + C) else {
+                    let Some(samples) = frame.get_mut(channel..last + 1) else {
                         return;
                     };
                     for c in 0..C {
