@@ -44,6 +44,7 @@ impl Store {
             replies: VecDeque::new(),
             seed: Seed::new(seed),
             whole: seed == 0,
+            undo: None,
         });
         Wire {
             store: self.clone(),
@@ -131,6 +132,24 @@ impl Store {
     /// Refuses every request of a type with an error, or none.
     pub fn refuse(&self, refusal: Option<(u32, &'static str)>) {
         self.0.borrow_mut().refusal = refusal;
+    }
+
+    /// Tells who watches for it that a domain came, or went.
+    pub fn announce(&self, special: &str) {
+        self.0.borrow_mut().fire(special, false);
+    }
+
+    /// Lets this many transactions find at their end that somebody else changed what they saw.
+    pub fn disturb(&self, transactions: u32) {
+        self.0.borrow_mut().conflicts = transactions;
+    }
+
+    /// The domains that own and that may read a node.
+    #[must_use]
+    pub fn permissions(&self, path: &str) -> Option<(u16, Vec<u16>)> {
+        let tree = self.0.borrow();
+        let node = tree.nodes.get(path)?;
+        Some((node.owner, node.readers.clone()))
     }
 
     /// Leaves every request unanswered, or answers those that waited.

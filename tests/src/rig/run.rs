@@ -202,6 +202,10 @@ impl Run {
             let to = share.join("audiodom");
             fs::copy(&kernel, to).with_context(|| format!("copying {}", kernel.display()))?;
         }
+        // Only for scripts that use it: every octet that dom0 copies takes time.
+        if self.script.contains("audioctl") {
+            fs::copy(audioctl()?, share.join("audioctl")).context("copying audioctl")?;
+        }
         fs::write(share.join("lib.sh"), include_str!("dom0/lib.sh"))?;
         fs::write(share.join("session.sh"), include_str!("dom0/session.sh"))?;
         fs::write(share.join("guest.cfg"), include_str!("dom0/guest.cfg"))?;
@@ -272,16 +276,31 @@ impl Run {
 /// # Errors
 /// It does not build.
 pub fn image() -> Result<PathBuf> {
+    build("kernel")?;
+    Ok(place::checkout().join("target/kernel/x86_64-unknown-linux-gnu/kernel/audiodom"))
+}
+
+/// Builds dom0's command; the program's path.
+///
+/// # Errors
+/// It does not build.
+pub fn audioctl() -> Result<PathBuf> {
+    build("audioctl")?;
+    Ok(place::checkout().join("target/x86_64-unknown-linux-gnu/audioctl/audioctl"))
+}
+
+/// Builds with one of the aliases in `.cargo/config.toml`.
+fn build(alias: &str) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
-        .args(["kernel", "-q"])
+        .args([alias, "-q"])
         .current_dir(place::checkout())
         .stdin(Stdio::null());
     let output = command.output().context("starting cargo")?;
     let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cargo kernel failed:\n{told}");
-    Ok(place::checkout().join("target/kernel/x86_64-unknown-linux-gnu/kernel/audiodom"))
+    ensure!(output.status.success(), "cargo {alias} failed:\n{told}");
+    Ok(())
 }
 
 /// The project's own configuration of the audio domain, with the image where dom0 has it.

@@ -33,6 +33,8 @@ pub(super) struct Connection {
     pub(super) replies: VecDeque<u8>,
     pub(super) seed: Seed,
     pub(super) whole: bool,
+    /// What the nodes were when its transaction began.
+    pub(super) undo: Option<BTreeMap<String, Node>>,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +48,8 @@ pub(super) struct Tree {
     pub(super) counts: BTreeMap<u32, u64>,
     /// Answers every request of this type with this error, while set.
     pub(super) refusal: Option<(u32, &'static str)>,
+    /// Transactions that are still to find somebody else's change.
+    pub(super) conflicts: u32,
     /// Answers nothing while set.
     pub(super) busy: bool,
 }
@@ -141,7 +145,11 @@ impl Tree {
         let path = Self::absolute(dom, path);
         if !self.nodes.contains_key(&path) {
             let known = parent(&path).is_some_and(|above| self.nodes.contains_key(above));
-            return Err(if known { "ENOENT" } else { "EACCES" });
+            return Err(if known || dom == DOM0 {
+                "ENOENT"
+            } else {
+                "EACCES"
+            });
         }
         if !self.may_write(dom, &path) {
             return Err("EACCES");
@@ -181,7 +189,7 @@ impl Tree {
     }
 
     /// Tells every watch of a change at `path`; a removal also the watches below it.
-    fn fire(&mut self, path: &str, removed: bool) {
+    pub(super) fn fire(&mut self, path: &str, removed: bool) {
         let watches = self.watches.clone();
         for watch in watches {
             let above = path == watch.path || path.starts_with(&format!("{}/", watch.path));
@@ -250,6 +258,17 @@ impl Tree {
         }
     }
 
+    /// Ends a transaction. Its changes are in the tree already: nobody else acts meanwhile.
+    fn end(&mut self, at: usize, kept: bool) -> Result<(), Refusal> {
+        let before = self.connections[at].undo.take().ok_or("EINVAL")?;
+        let disturbed = kept && self.conflicts > 0;
+        self.conflicts -= u32::from(disturbed);
+        if disturbed || !kept {
+            self.nodes = before;
+        }
+        if disturbed { Err("EAGAIN") } else { Ok(()) }
+    }
+
     fn answer(&mut self, at: usize, kind: u32, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
         let dom = self.connections[at].dom;
         let end = payload
@@ -295,8 +314,25 @@ impl Tree {
                     }
                 }
             }
+            6 => {
+                self.connections[at].undo = Some(self.nodes.clone());
+                Ok(b"1\0".to_vec())
+            }
+            7 => self.end(at, spelled == "T").map(|()| ok),
             11 => self.write(dom, &path, rest).map(|()| ok),
+            12 if self.nodes.contains_key(&path) => Ok(ok),
+            12 => self.write(dom, &path, b"").map(|()| ok),
             13 => self.rm(dom, &path).map(|()| ok),
+            14 if !self.may_write(dom, &path) => Err("EACCES"),
+            14 => {
+                let words = rest.split(|&octet| octet == 0).map(String::from_utf8_lossy);
+                let doms = words.filter_map(|word| word.get(1..)?.parse().ok());
+                let doms: Vec<u16> = doms.collect();
+                let (&owner, readers) = doms.split_first().ok_or("EINVAL")?;
+                let node = self.nodes.get_mut(&path).ok_or("ENOENT")?;
+                (node.owner, node.readers) = (owner, readers.to_vec());
+                Ok(ok)
+            }
             _ => Err("ENOSYS"),
         }
     }

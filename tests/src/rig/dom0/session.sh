@@ -6,6 +6,7 @@ cp -a /host/*.sh /host/guest /run/
 GUEST_EXTRA="console=hvc0 quiet mitigations=off cryptomgr.notests=1 rodata=off"
 cp /host/*.cfg /etc/xen/ 2>/dev/null
 [ -f /host/audiodom ] && cp /host/audiodom /boot/audiodom
+[ -f /host/audioctl ] && cp /host/audioctl /bin/audioctl
 cd /root
 case $(cat /host/mode) in
 shell)

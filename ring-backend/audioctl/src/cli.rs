@@ -1,0 +1,300 @@
+//! The command line.
+
+use crate::policy::{self, DEFAULT};
+use crate::reattach::{self, Lost};
+use crate::session::Session;
+use crate::store::Store;
+use crate::{agent, status, top, volume};
+use anyhow::{Context, Result, bail};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Says what guests of the audio domain may do, and shows what they do
+///
+/// It talks to xenstore alone, and brings guests back after the audio domain was restarted.
+///
+/// What is said of a guest is kept by its name as long as dom0 runs, and counts at once, after the
+/// guest's restart and after the audio domain's. Keep `audioctl agent` running so that guests that
+/// come later are known before they play.
+#[derive(Debug, Parser)]
+#[command(name = "audioctl", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// The audio domain's name
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        default_value = "audiodom",
+        env = "AUDIODOM"
+    )]
+    audio_domain: String,
+    /// Prints JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Shows who plays and records what, in which format, how late and how loud, and who may
+    Status,
+    /// Shows the same with levels that move, until it is interrupted
+    Top {
+        /// Ends after this many rounds of half a second
+        #[arg(long, value_name = "N")]
+        rounds: Option<u32>,
+    },
+    /// Sets how loud a guest is
+    Volume {
+        #[command(flatten)]
+        of: Whose,
+        /// -6dB, +3dB or 50%; at most +6dB
+        #[arg(allow_hyphen_values = true)]
+        volume: String,
+    },
+    /// Silences a guest; its volume stays what it is
+    Mute(Whose),
+    /// Lets a muted guest be heard again
+    Unmute(Whose),
+    /// Lets a guest hear the microphone, or not; at first no guest may, and it records zeros
+    Mic {
+        #[command(flatten)]
+        of: Whose,
+        /// What it may
+        right: Right,
+    },
+    /// Forgets all that was said of a guest
+    Forget(Whose),
+    /// Gives guests of an audio domain that was restarted their devices back, without their restart
+    Reattach {
+        /// One guest only
+        guest: Option<String>,
+    },
+    /// Stays, and tells the audio domain what was said of guests whenever one of them comes or it
+    /// was restarted itself
+    Agent {
+        /// Reattaches guests when the audio domain was restarted
+        #[arg(long)]
+        reattach: bool,
+    },
+    /// Prints a script that completes this command's words in a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Prints the manual page
+    Man,
+}
+
+/// Whose policy.
+#[derive(Debug, clap::Args)]
+struct Whose {
+    /// The guest's name as `xl list` shows it, or its number; @default for all that nothing was
+    /// said of
+    guest: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Right {
+    Allow,
+    Deny,
+}
+
+/// Runs one command; `open` connects to xenstored.
+///
+/// # Errors
+/// What stood in the way, with the guest that it is about.
+pub fn run(cli: &Cli, open: impl FnOnce() -> Result<Store>, out: &mut dyn Write) -> Result<()> {
+    match &cli.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "audioctl", out);
+            return Ok(());
+        }
+        Command::Man => return manual(out),
+        _ => {}
+    }
+    let mut session = Session::new(open()?, &cli.audio_domain)?;
+    match &cli.command {
+        Command::Status => {
+            session.project()?;
+            if session.audio().is_some() {
+                // Fresh numbers, and levels.
+                status::ask(&mut session)?;
+                sleep(Duration::from_millis(600));
+            }
+            let report = status::look(&mut session)?;
+            if cli.json {
+                return print_json(out, &report.json());
+            }
+            write!(out, "{}", report.text(status::level))?;
+            Ok(())
+        }
+        Command::Top { rounds } => {
+            session.project()?;
+            top::run(&mut session, *rounds, out)
+        }
+        Command::Volume { of, volume } => {
+            let value = volume::parse(volume).context(of.guest.clone())?;
+            set(
+                &mut session,
+                cli,
+                of,
+                &[("volume", &value.to_string())],
+                out,
+            )
+        }
+        Command::Mute(of) => set(&mut session, cli, of, &[("mute", "1")], out),
+        Command::Unmute(of) => set(&mut session, cli, of, &[("mute", "0")], out),
+        Command::Mic { of, right } => {
+            let word = match right {
+                Right::Allow => "allow",
+                Right::Deny => "deny",
+            };
+            set(&mut session, cli, of, &[("mic", word)], out)
+        }
+        Command::Forget(of) => {
+            let name = session.policy_name(&of.guest)?;
+            policy::forget(&mut session.store, &name).context(name)?;
+            set(&mut session, cli, of, &[], out)
+        }
+        Command::Reattach { guest } => bring_back(&mut session, cli, guest.as_deref(), out),
+        Command::Agent { reattach } => agent::run(&mut session, *reattach, out),
+        Command::Completions { .. } | Command::Man => Ok(()),
+    }
+}
+
+/// Remembers nodes of a guest's policy, gives everybody's to the audio domain, and says what
+/// counts now.
+fn set(
+    session: &mut Session,
+    cli: &Cli,
+    of: &Whose,
+    nodes: &[(&str, &str)],
+    out: &mut dyn Write,
+) -> Result<()> {
+    let name = session.policy_name(&of.guest)?;
+    for (leaf, value) in nodes {
+        policy::remember(&mut session.store, &name, leaf, value).context(name.clone())?;
+    }
+    session.project().context(name.clone())?;
+    let default = policy::remembered(&mut session.store, DEFAULT)?;
+    let counts = policy::remembered(&mut session.store, &name)?.or(&default);
+    let runs = name == DEFAULT || session.guest(&name).is_some();
+    let when = match (session.audio(), runs) {
+        (None, _) => Some(format!("once {} runs", session.name)),
+        (_, false) => Some("once it runs".to_owned()),
+        _ => None,
+    };
+    if cli.json {
+        let object = json!({ "guest": name, "policy": counts.json(), "in_force": when.is_none() });
+        return print_json(out, &object);
+    }
+    let when = when.map(|when| format!(" ({when})")).unwrap_or_default();
+    writeln!(out, "{name}: {}{when}", counts.text())?;
+    Ok(())
+}
+
+fn bring_back(
+    session: &mut Session,
+    cli: &Cli,
+    guest: Option<&str>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    session.audio_running()?;
+    let mut lost = reattach::lost(session)?;
+    if let Some(guest) = guest {
+        let Some(id) = session.guest(guest).map(|guest| guest.id) else {
+            bail!("{guest}: does not run");
+        };
+        lost.retain(|lost: &Lost| lost.guest.id == id);
+        if lost.is_empty() {
+            bail!("{guest}: has no device whose audio domain is gone");
+        }
+    }
+    let outcomes = reattach::reattach(session, lost)?;
+    if cli.json {
+        let devices = outcomes.iter().map(|outcome| {
+            json!({
+                "guest": outcome.lost.guest.name,
+                "device": outcome.lost.device,
+                "answered_ms": outcome.answered.map(|after| after.as_millis() as u64),
+            })
+        });
+        print_json(out, &Value::from(devices.collect::<Vec<_>>()))?;
+    } else {
+        for outcome in &outcomes {
+            writeln!(out, "{outcome}")?;
+        }
+    }
+    match outcomes.iter().find(|outcome| outcome.answered.is_none()) {
+        None => Ok(()),
+        Some(outcome) => bail!(
+            "{}: attached, but its driver does not answer; it may be paused, or have no driver",
+            outcome.lost.guest.name
+        ),
+    }
+}
+
+fn print_json(out: &mut dyn Write, value: &Value) -> Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// The page of the command, and what its commands say of themselves.
+fn manual(out: &mut dyn Write) -> Result<()> {
+    let mut command = Cli::command();
+    command.build();
+    let page = clap_mangen::Man::new(command.clone());
+    page.render_title(out)?;
+    page.render_name_section(out)?;
+    page.render_synopsis_section(out)?;
+    page.render_description_section(out)?;
+    page.render_options_section(out)?;
+    writeln!(out, ".SH COMMANDS")?;
+    for sub in command
+        .get_subcommands()
+        .filter(|sub| sub.get_name() != "help")
+    {
+        let words = sub.get_positionals().map(|word| {
+            let name = word.get_id().as_str().to_uppercase();
+            if word.is_required_set() {
+                name
+            } else {
+                format!("[{name}]")
+            }
+        });
+        let options = sub
+            .get_opts()
+            .chain(sub.get_arguments())
+            .filter_map(|option| {
+                let own = !option.is_global_set() && option.get_id() != "help";
+                option
+                    .get_long()
+                    .filter(|_| own)
+                    .map(|long| format!("[\\-\\-{long}]"))
+            });
+        let mut words: Vec<String> = words.chain(options).collect();
+        words.dedup();
+        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+        writeln!(
+            out,
+            ".TP\n\\fB{}\\fR {}\n{about}.",
+            sub.get_name(),
+            words.join(" ")
+        )?;
+    }
+    writeln!(
+        out,
+        ".SH FILES\n.TP\n/local/audiodom\nin xenstore: what is remembered; no guest can read it.\n\
+         .TP\n/run/xenstored/socket, /dev/xen/xenbus\nthe ways to xenstored; \
+         \\fBXENSTORED_PATH\\fR names another socket."
+    )?;
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! What each guest may do: remembered by name, and given to the audio domain by number.
+
+use crate::domains::{Domain, directory};
+use crate::store::Store;
+use crate::volume;
+use anyhow::Result;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// All that is remembered; private to dom0.
+pub const MEMORY: &str = "/local/audiodom";
+const ROOT: &str = "/local/audiodom/policy";
+/// Stands for every guest that has no word of its own.
+pub const DEFAULT: &str = "@default";
+/// The nodes of a policy.
+const LEAVES: [&str; 3] = ["volume", "mute", "mic"];
+
+/// One guest's policy: the nodes that were set, with their values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy(BTreeMap<&'static str, String>);
+
+impl Policy {
+    /// Its volume in 0.001 dB, if it was set.
+    #[must_use]
+    pub fn volume(&self) -> Option<i32> {
+        self.0.get("volume")?.parse().ok()
+    }
+
+    /// Whether it is muted, if that was said.
+    #[must_use]
+    pub fn muted(&self) -> Option<bool> {
+        Some(self.0.get("mute")? == "1")
+    }
+
+    /// Whether it may use the microphone, if that was said.
+    #[must_use]
+    pub fn microphone(&self) -> Option<bool> {
+        Some(self.0.get("mic")? == "allow")
+    }
+
+    /// What counts, where `default` stands in for what was not said.
+    #[must_use]
+    pub fn or(&self, default: &Self) -> Self {
+        let mut all = default.0.clone();
+        all.extend(self.0.clone());
+        Self(all)
+    }
+
+    /// For scripts: every part with what counts if nothing was said.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let volume = self.volume().unwrap_or(0);
+        json!({
+            "volume_db": f64::from(volume) / 1_000.0,
+            "muted": self.muted().unwrap_or(false),
+            "microphone": self.microphone().unwrap_or(false),
+        })
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!(
+            "volume {}, {}, microphone {}",
+            volume::show(self.volume().unwrap_or(0)),
+            if self.muted() == Some(true) {
+                "muted"
+            } else {
+                "not muted"
+            },
+            if self.microphone() == Some(true) {
+                "allowed"
+            } else {
+                "denied"
+            },
+        )
+    }
+}
+
+/// A guest's name as the name of a node: xenstore knows letters, digits, `-`, `_`, `@` and `/`.
+fn escaped(name: &str) -> String {
+    if name == DEFAULT {
+        return name.to_owned();
+    }
+    name.bytes().fold(String::new(), |mut node, octet| {
+        if octet.is_ascii_alphanumeric() || octet == b'-' {
+            node.push(char::from(octet));
+        } else {
+            node += &format!("_{octet:02x}");
+        }
+        node
+    })
+}
+
+/// Remembers one node of a guest's policy.
+///
+/// # Errors
+/// xenstored refused.
+pub fn remember(store: &mut Store, guest: &str, leaf: &str, value: &str) -> Result<()> {
+    store.make(MEMORY, 0, None)?;
+    store.write(&format!("{ROOT}/{}/{leaf}", escaped(guest)), value)
+}
+
+/// Forgets all of a guest's policy.
+///
+/// # Errors
+/// xenstored refused.
+pub fn forget(store: &mut Store, guest: &str) -> Result<()> {
+    store.remove(&format!("{ROOT}/{}", escaped(guest)))
+}
+
+/// What was said of a guest.
+///
+/// # Errors
+/// xenstored refused.
+pub fn remembered(store: &mut Store, guest: &str) -> Result<Policy> {
+    read(store, &format!("{ROOT}/{}", escaped(guest)))
+}
+
+fn read(store: &mut Store, directory: &str) -> Result<Policy> {
+    let mut policy = Policy::default();
+    for leaf in LEAVES {
+        if let Some(value) = store.read(&format!("{directory}/{leaf}"))? {
+            policy.0.insert(leaf, value);
+        }
+    }
+    Ok(policy)
+}
+
+/// Makes the audio domain's nodes what is remembered of the guests that run. Writes only what is
+/// not so already.
+///
+/// # Errors
+/// xenstored refused.
+pub fn project(store: &mut Store, audio: &Domain, running: &[Domain]) -> Result<()> {
+    let root = format!("{}/control/policy", directory(audio.id));
+    let guests = running.iter().filter(|guest| guest.id != audio.id);
+    let mut wanted: BTreeMap<String, Policy> = BTreeMap::new();
+    for guest in guests {
+        wanted.insert(guest.id.to_string(), remembered(store, &guest.name)?);
+    }
+    wanted.insert("default".to_owned(), remembered(store, DEFAULT)?);
+    wanted.retain(|_, policy| *policy != Policy::default());
+    for whose in store.list(&root)? {
+        if !wanted.contains_key(&whose) {
+            store.remove(&format!("{root}/{whose}"))?;
+        }
+    }
+    for (whose, policy) in wanted {
+        let there = read(store, &format!("{root}/{whose}"))?;
+        for leaf in LEAVES {
+            let node = format!("{root}/{whose}/{leaf}");
+            match (policy.0.get(leaf), there.0.get(leaf)) {
+                (Some(value), there) if there != Some(value) => store.write(&node, value)?,
+                (None, Some(_)) => store.remove(&node)?,
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_a_node_of_its_own() {
+        let names = [
+            "web",
+            "web.lan",
+            "web_lan",
+            "web_2elan",
+            "a/b",
+            "@default",
+            "_40default",
+            "ü",
+        ];
+        let nodes: Vec<String> = names.iter().map(|name| escaped(name)).collect();
+        for (n, node) in nodes.iter().enumerate() {
+            assert!(!nodes[..n].contains(node), "{node} twice");
+            assert!(!node.contains('/'));
+        }
+        assert_eq!(escaped("web.lan"), "web_2elan");
+    }
+}

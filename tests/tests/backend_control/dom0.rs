@@ -1,0 +1,344 @@
+//! dom0's command against the backend: one store, the real backend, frontends as Linux has them.
+
+use crate::site::{BACKEND, Site};
+use audioctl::cli::{Cli, run};
+use audioctl::store::Store as Way;
+use clap::Parser;
+use ring_backend::policy::Policy;
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
+use std::rc::Rc;
+use tests::fake::guest::Guest;
+use tests::fake::store::{DOM0, Store, Wire};
+use tests::fake::toolstack::{Toolstack, Vsnd};
+
+/// dom0's connection to the store. Whenever it asks, the others get a moment, too.
+struct Asking<F> {
+    wire: Wire,
+    others: F,
+}
+
+impl<F: FnMut()> Write for Asking<F> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        embedded_io::Write::write(&mut self.wire, octets).map_err(|_| io::ErrorKind::Other.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        embedded_io::Write::flush(&mut self.wire).map_err(|_| io::Error::other("flush"))?;
+        (self.others)();
+        Ok(())
+    }
+}
+
+impl<F> Read for Asking<F> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        embedded_io::Read::read(&mut self.wire, into).map_err(|_| io::ErrorKind::Other.into())
+    }
+}
+
+/// Gives a domain a name.
+fn name(store: &Store, dom: u16, name: &str) {
+    let path = format!("/local/domain/{dom}/name");
+    store.write(DOM0, &path, name).expect("dom0 may");
+}
+
+/// A store with an audio domain of this number in it.
+fn site(dom: u16) -> Site {
+    let site = Site::new(4, 1);
+    assert_eq!(dom, BACKEND);
+    name(&site.store, dom, "audiodom");
+    site
+}
+
+/// Runs the command; what it printed, or why it failed.
+fn audioctl(store: &Store, words: &str, others: impl FnMut() + 'static) -> Result<String, String> {
+    let words = ["audioctl"].into_iter().chain(words.split(' '));
+    let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
+    let wire = store.connect(DOM0, 3);
+    let mut out = Vec::new();
+    let way = Way::new(Asking { wire, others });
+    let done = run(&cli, || Ok(way), &mut out);
+    let out = String::from_utf8(out).expect("text");
+    done.map(|()| out).map_err(|error| format!("{error:#}"))
+}
+
+fn alone(store: &Store, words: &str) -> Result<String, String> {
+    audioctl(store, words, || {})
+}
+
+fn node(store: &Store, whose: &str, leaf: &str) -> Option<String> {
+    store.read(&format!(
+        "/local/domain/{BACKEND}/control/policy/{whose}/{leaf}"
+    ))
+}
+
+#[test]
+fn what_is_said_of_a_guest_counts_at_once_and_after_everybodys_restart() {
+    let mut site = site(BACKEND);
+    name(&site.store, 3, "work.vm");
+    let _guest = site.connect(&Vsnd::card(3, 0, 1, 1));
+    let said = alone(&site.store, "volume work.vm -6dB").expect("it is set");
+    assert_eq!(
+        said,
+        "work.vm: volume -6.0dB, not muted, microphone denied\n"
+    );
+    alone(&site.store, "mute 3").expect("a number is a name, too");
+    alone(&site.store, "mic work.vm allow").expect("it is set");
+    site.run(50);
+    let wanted = Policy {
+        volume: -6000,
+        muted: true,
+        microphone: true,
+    };
+    assert_eq!(site.backend.plane().policies[&3], wanted);
+    // Muted and not any more: the volume is what it was.
+    alone(&site.store, "unmute work.vm").expect("it is set");
+    site.run(50);
+    let unmuted = Policy {
+        muted: false,
+        ..wanted
+    };
+    assert_eq!(site.backend.plane().policies[&3], unmuted);
+    // The guest is restarted: another number, and nothing left of the old one's.
+    site.store.rm(DOM0, "/local/domain/3").expect("dom0 may");
+    name(&site.store, 5, "work.vm");
+    alone(&site.store, "status").expect("any command will do");
+    assert_eq!(node(&site.store, "3", "volume"), None);
+    assert_eq!(node(&site.store, "5", "volume").as_deref(), Some("-6000"));
+    assert_eq!(node(&site.store, "5", "mic").as_deref(), Some("allow"));
+    // And what is remembered is dom0's alone.
+    let root = site.store.permissions("/local/audiodom");
+    assert_eq!(root, Some((DOM0, vec![])));
+    let kept = "/local/audiodom/policy/work_2evm/mic";
+    assert_eq!(site.store.permissions(kept), Some((DOM0, vec![])));
+    let all = alone(&site.store, "forget work.vm").expect("it is forgotten");
+    assert_eq!(
+        all,
+        "work.vm: volume +0.0dB, not muted, microphone denied\n"
+    );
+    assert_eq!(node(&site.store, "5", "mic"), None);
+}
+
+#[test]
+fn what_is_said_of_all_stands_in_and_of_who_is_not_there_waits() {
+    let site = site(BACKEND);
+    name(&site.store, 3, "a");
+    name(&site.store, 4, "b");
+    alone(&site.store, "volume @default 50%").expect("it is set");
+    let said = alone(&site.store, "mute b").expect("it is set");
+    assert_eq!(said, "b: volume -6.0dB, muted, microphone denied\n");
+    assert_eq!(
+        node(&site.store, "default", "volume").as_deref(),
+        Some("-6021")
+    );
+    assert_eq!(node(&site.store, "4", "volume"), None, "the default counts");
+    assert_eq!(node(&site.store, "3", "mute"), None);
+    let said = alone(&site.store, "mic c allow").expect("it is remembered");
+    assert!(
+        said.ends_with("microphone allowed (once it runs)\n"),
+        "{said}"
+    );
+    assert_eq!(node(&site.store, "5", "mic"), None);
+    name(&site.store, 5, "c");
+    // The agent is told of it; then the test's wire ends, where a real one would wait.
+    let ended = alone(&site.store, "agent").expect_err("nothing more comes");
+    assert!(ended.starts_with("xenstore: "), "{ended}");
+    assert_eq!(node(&site.store, "5", "mic").as_deref(), Some("allow"));
+}
+
+#[test]
+fn an_error_names_the_guest_and_the_reason() {
+    let site = site(BACKEND);
+    let store = &site.store;
+    for (words, wanted) in [
+        (
+            "volume work loud",
+            "work: \"loud\" is no volume; write -6dB or 50%",
+        ),
+        (
+            "volume work +9dB",
+            "work: \"+9dB\" is too loud: at most +6.02dB or 200%",
+        ),
+        ("mute audiodom", "audiodom: is the audio domain itself"),
+        ("reattach work", "work: does not run"),
+        (
+            "--audio-domain sound reattach",
+            "sound: no domain of this name runs",
+        ),
+    ] {
+        assert_eq!(alone(store, words), Err(wanted.to_owned()), "{words}");
+    }
+    name(store, 3, "work");
+    let busy = "work: has no device whose audio domain is gone";
+    assert_eq!(alone(store, "reattach work"), Err(busy.to_owned()));
+    store.refuse(Some((11, "EQUOTA")));
+    let refused = alone(store, "mute work").expect_err("refused");
+    assert!(
+        refused.starts_with("work: ") && refused.ends_with("xenstore quota reached"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn status_tells_who_does_what_for_people_and_for_scripts() {
+    let mut site = site(BACKEND);
+    name(&site.store, 3, "work");
+    site.backend.plane_mut().playing = true;
+    site.backend.describe_card("a card", 48_000);
+    let _guest = site.connect(&Vsnd::card(3, 0, 1, 1));
+    alone(&site.store, "volume work -6dB").expect("it is set");
+    site.run(1_000);
+    let text = alone(&site.store, "status").expect("a status");
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let plays = text
+        .lines()
+        .find(|line| line.contains("plays"))
+        .expect("it plays");
+    assert_eq!(
+        words(plays),
+        words("work 0 -6.0dB - - plays - 10.0ms 0 -"),
+        "{text}"
+    );
+    assert!(text.contains("card: a card"), "{text}");
+    let json = alone(&site.store, "--json status").expect("a status");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let guest = &json["guests"][0];
+    assert_eq!(guest["guest"], "work");
+    assert_eq!(guest["policy"]["volume_db"], -6.0);
+    assert_eq!(guest["devices"][0]["streams"][0]["doing"], "plays");
+    assert_eq!(guest["devices"][0]["streams"][0]["latency_us"], 10_000);
+    assert_eq!(json["audio_domain"]["domid"], BACKEND);
+    let shown = alone(&site.store, "top --rounds 1").expect("it shows");
+    assert!(
+        shown.starts_with("\x1b[H") && shown.contains("[........................] -"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_guests_of_a_restarted_audio_domain_are_reattached_as_xl_attached_them() {
+    let store = Store::new();
+    // What is left of the old audio domain: its guests' frontends.
+    let old = Toolstack::new(&store, 6);
+    let card = Vsnd::card(3, 0, 1, 1);
+    old.attach(&card);
+    name(&store, 3, "work");
+    let written = store.dump();
+    let known = "/libxl/3/device/vsnd/0/backend";
+    store
+        .write(DOM0, known, old.back(3, 0, ""))
+        .expect("dom0 may");
+    store.rm(DOM0, "/local/domain/6").expect("dom0 may");
+    let gone = alone(&store, "reattach");
+    assert_eq!(
+        gone,
+        Err("audiodom: no domain of this name runs".to_owned())
+    );
+    let text = alone(&store, "status").expect("a status");
+    assert!(
+        text.contains("work: its audio domain is gone; audioctl reattach work"),
+        "{text}"
+    );
+    alone(&store, "mute work").expect("remembered");
+
+    let new = Toolstack::new(&store, BACKEND);
+    name(&store, BACKEND, "audiodom");
+    let site = Site::in_store(store.clone(), new.clone(), 4, 1);
+    let site = Rc::new(RefCell::new(site));
+    let mut guest = Guest::new(&store, &new, 3, 0, 2);
+    let others = {
+        let site = Rc::clone(&site);
+        move || {
+            site.borrow_mut().run(10);
+            guest.react();
+        }
+    };
+    store.disturb(1);
+    let said = audioctl(&store, "reattach", others).expect("it is reattached");
+    assert!(said.starts_with("work: device 0 back after "), "{said}");
+    let site = site.borrow();
+    assert_eq!(site.linked(), 1);
+    assert!(
+        site.backend.plane().policies[&3].muted,
+        "muted from the first sample on"
+    );
+    // The same nodes as xl wrote, but for the number of the backend.
+    for line in written
+        .lines()
+        .filter(|line| line.starts_with("/local/domain/3/device/vsnd/"))
+    {
+        let (path, value) = line.split_once(" = ").expect("a node");
+        let value = value.trim_matches('"');
+        let wanted = match path.rsplit('/').next() {
+            Some("backend") => new.back(3, 0, ""),
+            Some("backend-id") => BACKEND.to_string(),
+            Some("state") => continue,
+            _ => value.to_owned(),
+        };
+        assert_eq!(store.read(path), Some(wanted), "{path}");
+        assert_eq!(store.permissions(path), Some((3, vec![BACKEND])), "{path}");
+    }
+    let back = new.back(3, 0, "frontend-id");
+    assert_eq!(store.permissions(&back), Some((BACKEND, vec![3])));
+    assert_eq!(store.read(known), Some(new.back(3, 0, "")));
+    // Linux' driver was told that it need not wait for the old one.
+    let sign = store.history(&old.back(3, 0, "state"));
+    assert_eq!(sign.last().and_then(Clone::clone).as_deref(), Some("2"));
+    assert!(
+        !store.exists("/local/audiodom/detached/3/0"),
+        "nothing is left over"
+    );
+}
+
+#[test]
+fn a_reattachment_that_was_broken_off_is_finished_by_the_next() {
+    let store = Store::new();
+    let old = Toolstack::new(&store, 6);
+    old.attach(&Vsnd::card(3, 0, 1, 0));
+    name(&store, 3, "work");
+    store.rm(DOM0, "/local/domain/6").expect("dom0 may");
+    let new = Toolstack::new(&store, BACKEND);
+    name(&store, BACKEND, "audiodom");
+    // A guest that does not react, and then attaching fails.
+    let others = {
+        let store = store.clone();
+        move || {
+            if !store.exists("/local/domain/3/device/vsnd/0") {
+                store.refuse(Some((14, "EQUOTA")));
+            }
+        }
+    };
+    audioctl(&store, "reattach", others).expect_err("refused");
+    assert!(!store.exists("/local/domain/3/device/vsnd/0"));
+    store.refuse(None);
+    let site = Site::in_store(store.clone(), new.clone(), 4, 1);
+    let site = Rc::new(RefCell::new(site));
+    let mut guest = Guest::new(&store, &new, 3, 0, 1);
+    let others = {
+        let site = Rc::clone(&site);
+        move || {
+            site.borrow_mut().run(10);
+            guest.react();
+        }
+    };
+    audioctl(&store, "reattach work", others).expect("it is finished");
+    assert_eq!(site.borrow().linked(), 1);
+}
+
+#[test]
+fn shells_and_people_are_helped() {
+    let store = Store::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = alone(&store, &format!("completions {shell}")).expect("a script");
+        assert!(script.contains("reattach"), "{shell}");
+    }
+    let page = alone(&store, "man").expect("a page");
+    assert!(
+        page.contains(".SH NAME") && page.contains("\\fBvolume\\fR GUEST VOLUME"),
+        "{page}"
+    );
+}
