@@ -6,11 +6,11 @@
 //! the plane is made.
 
 mod fault;
+mod served;
 
 pub use fault::DeviceFault;
 
 use crate::arena::Arena;
-use crate::control::DataPlane;
 use crate::engine::{Demand, Engine, EngineCounters};
 use crate::hw_params::Rules;
 use crate::link::{DeviceLink, DeviceSlot};
@@ -18,7 +18,7 @@ use crate::meter::Meter;
 use crate::mix::{Input, MAX_VOICES, Mixer, Voice};
 use crate::policy::Policy;
 use crate::seat::{Counter, Seat};
-use crate::statistics::{Held, Statistics};
+use crate::statistics::Statistics;
 use crate::stream::Moment;
 use crate::world::{Card, CardFormat, DomId, Nanos, PAGE_OCTETS, World};
 use alloc::boxed::Box;
@@ -364,56 +364,5 @@ impl<W: World> Plane<W> {
             }
         }
         frames
-    }
-}
-
-impl<W: World> DataPlane<W> for Plane<W> {
-    type Fault = DeviceFault;
-
-    fn connect(
-        &mut self,
-        slot: DeviceSlot,
-        link: &DeviceLink,
-        world: &mut W,
-    ) -> Result<(), DeviceFault> {
-        self.connect(slot, link, world)
-    }
-
-    fn disconnect(&mut self, slot: DeviceSlot, world: &mut W) {
-        self.disconnect(slot, world);
-    }
-
-    fn set_policy(&mut self, dom: DomId, policy: Policy) {
-        self.set_policy(dom, policy);
-    }
-
-    fn poll<C: Card>(&mut self, now: Nanos, world: &mut W, card: Option<&mut C>) -> Option<Nanos> {
-        self.poll(now, world, card)
-    }
-
-    fn take_fault(&mut self) -> Option<(DeviceSlot, DeviceFault)> {
-        self.take_fault()
-    }
-
-    fn meter(&mut self, now: Nanos) {
-        self.meter.watch(now);
-    }
-
-    fn statistics(&self, slot: DeviceSlot, stream: u8) -> Option<Statistics> {
-        self.statistics(slot, stream)
-    }
-
-    fn is_open(&self, slot: DeviceSlot) -> bool {
-        let mut seats = self.seats.iter().flatten();
-        seats.any(|seat| seat.slot() == slot && seat.stream().shape().is_some())
-    }
-
-    fn held(&self, world: &W) -> Held {
-        Held {
-            world: world.holding(),
-            streams: self.seats.iter().flatten().count(),
-            buffer_octets: self.arena.capacity() - self.arena.free_octets(),
-            ..Held::default()
-        }
     }
 }

@@ -83,6 +83,8 @@ pub struct Seat<W: World> {
     deaf: bool,
     /// The break was told.
     reported: bool,
+    /// Nothing is served any more once the stream is closed.
+    last: bool,
 }
 
 impl<W: World> Seat<W> {
@@ -121,6 +123,7 @@ impl<W: World> Seat<W> {
             held: None,
             deaf: false,
             reported: false,
+            last: false,
         })
     }
 
@@ -167,6 +170,26 @@ impl<W: World> Seat<W> {
         Some(self.index)
     }
 
+    /// Whether the guest has opened the stream, or waits for its CLOSE to be answered.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.wires.is_some() && (self.stream.shape().is_some() || self.held.is_some())
+    }
+
+    /// Serves the stream until it is closed, and gives everything back then: Linux frees its pages
+    /// with the last CLOSE, mapped or not, and nothing may be written to them any more.
+    pub fn retire(&mut self, world: &mut W, arena: &mut Arena) {
+        self.last = true;
+        self.part(world, arena);
+    }
+
+    fn part(&mut self, world: &mut W, arena: &mut Arena) {
+        if self.last && !self.is_open() {
+            self.cut(world, arena);
+            self.reported = true;
+        }
+    }
+
     fn cut(&mut self, world: &mut W, arena: &mut Arena) {
         self.stream.close(arena);
         self.held = None;
@@ -179,7 +202,11 @@ impl<W: World> Seat<W> {
     /// Serves what the guest asked for, within its allowance; returns when to look again.
     pub fn serve(&mut self, voice: &mut Voice, counter: &mut Counter<'_, W>) -> Option<Nanos> {
         match self.turn(voice, counter) {
-            Ok(next) => next,
+            Ok(next) => {
+                // At once: all that was written so far came before the guest was notified.
+                self.part(counter.world, counter.arena);
+                next.filter(|_| self.wires.is_some())
+            }
             Err(BrokenRing) => {
                 self.cut(counter.world, counter.arena);
                 None

@@ -153,8 +153,11 @@ impl Stream {
 
     /// What it was opened as, if it is open.
     #[must_use]
-    pub fn shape(&self) -> Option<&Shape> {
-        self.pcm.as_ref().map(|pcm| &pcm.shape)
+    pub const fn shape(&self) -> Option<&Shape> {
+        match &self.pcm {
+            Some(pcm) => Some(&pcm.shape),
+            None => None,
+        }
     }
 
     /// Whether it is between START and STOP and not paused.

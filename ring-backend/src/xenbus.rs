@@ -67,6 +67,9 @@ pub enum Action {
     Publish(State),
     /// Read the frontend's configuration and rings and connect the data plane.
     Connect,
+    /// Serve only what is open, and unmap each stream as soon as it is closed: the guest takes its
+    /// pages back then.
+    Retire,
     /// Take the device from the data plane: everything unmapped, every port closed.
     Disconnect,
     /// Remove our directory.
@@ -132,6 +135,8 @@ pub struct Machine {
     fault: bool,
     /// A stream of the device is open.
     open: bool,
+    /// The data plane serves what is open, and no more.
+    retired: bool,
 }
 
 impl Default for Machine {
@@ -156,6 +161,7 @@ impl Machine {
             hold: None,
             fault: false,
             open: false,
+            retired: false,
         }
     }
 
@@ -200,6 +206,7 @@ impl Machine {
             && now < since.plus_millis(LINGER_MILLIS)
         {
             return match seen.own {
+                _ if !self.retired => Next::Do(Action::Retire),
                 State::Closed => Next::At(now.plus_millis(LINGER_STEP_MILLIS)),
                 _ => Next::Do(Action::Publish(State::Closed)),
             };
@@ -246,6 +253,7 @@ impl Machine {
             }
             (Action::Connect, Outcome::Done) => {
                 self.linked = true;
+                self.retired = false;
                 self.fault = false;
                 self.front_connected = false;
                 self.phase = Phase::Serving { since: now };
@@ -254,6 +262,7 @@ impl Machine {
                 self.stale = true;
                 self.close(now, true);
             }
+            (Action::Retire, _) => self.retired = true,
             (Action::Disconnect, _) => self.linked = false,
             (Action::Remove, Outcome::Done) => self.phase = Phase::Gone,
             (Action::Forget, _) => *self = Self::new(),

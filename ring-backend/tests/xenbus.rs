@@ -11,6 +11,8 @@ struct Bench {
     seen: Seen,
     now: Nanos,
     linked: bool,
+    /// What is open is served on.
+    retired: bool,
     /// How `Connect` goes.
     good: bool,
     log: Vec<Action>,
@@ -28,6 +30,7 @@ impl Bench {
             },
             now: Nanos(1_000_000_000),
             linked: false,
+            retired: false,
             good: true,
             log: Vec::new(),
         }
@@ -55,7 +58,9 @@ impl Bench {
                         self.log
                     );
                     assert!(
-                        !matches!(state, State::Closing | State::Closed) || !self.linked,
+                        !matches!(state, State::Closing | State::Closed)
+                            || !self.linked
+                            || self.retired,
                         "closes with rings: {:?}",
                         self.log
                     );
@@ -64,10 +69,12 @@ impl Bench {
                 Action::Connect => {
                     assert!(!self.linked, "connects twice: {:?}", self.log);
                     self.linked = self.good;
+                    self.retired = false;
                     if !self.good {
                         outcome = Outcome::Failed;
                     }
                 }
+                Action::Retire => self.retired = true,
                 Action::Disconnect => {
                     assert!(self.linked, "disconnects nothing: {:?}", self.log);
                     self.linked = false;

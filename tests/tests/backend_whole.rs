@@ -60,19 +60,23 @@ impl House {
     fn run(&mut self, millis: u64) {
         let end = self.now.plus_millis(millis);
         while self.now < end {
-            self.now = Nanos(self.now.0 + TICK_NANOS);
-            self.card.run_to(self.now);
-            let card = Some(&mut self.card);
-            self.due = self
-                .backend
-                .poll(self.now, &mut self.xen, card, &mut self.wire);
-            for player in &mut self.players {
-                player.sense(self.now);
-                if player.next().is_some_and(|at| at <= self.now) {
-                    player.run(self.now);
-                }
-                player.watch(self.now);
+            self.tick();
+        }
+    }
+
+    fn tick(&mut self) {
+        self.now = Nanos(self.now.0 + TICK_NANOS);
+        self.card.run_to(self.now);
+        let card = Some(&mut self.card);
+        self.due = self
+            .backend
+            .poll(self.now, &mut self.xen, card, &mut self.wire);
+        for player in &mut self.players {
+            player.sense(self.now);
+            if player.next().is_some_and(|at| at <= self.now) {
+                player.run(self.now);
             }
+            player.watch(self.now);
         }
     }
 
@@ -343,4 +347,25 @@ fn thirty_two_guests_are_all_heard_and_one_more_is_told_why_not() {
             assert!(rest[..end].iter().all(|&sample| sample == 0), "bit by bit");
         }
     }
+}
+
+#[test]
+fn nothing_is_mapped_any_more_when_a_guest_that_plays_learns_that_it_closed() {
+    let mut house = House::new();
+    let (_, front) = house.attach(3);
+    house.play(front, &noise(3, 9_600));
+    house.run(150);
+    house.toolstack.detach(3, 0);
+    house.run(5);
+    let state = house.toolstack.back(3, 0, "state");
+    assert_eq!(house.store.read(&state).as_deref(), Some("6"));
+    assert_eq!(house.xen.held(), (2, 2), "it may still close");
+    while house.xen.held() != (0, 0) {
+        assert!(!house.players[0].finished(), "its pages may be gone");
+        house.tick();
+    }
+    house.run(1);
+    assert!(house.players[0].finished());
+    house.run(400);
+    assert!(!house.store.exists(&house.toolstack.back(3, 0, "")));
 }

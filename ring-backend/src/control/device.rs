@@ -1,6 +1,6 @@
 //! One row of the device table.
 
-use super::ask::Path;
+use super::ask::{Got, Path};
 use crate::link::DeviceSlot;
 use crate::world::{DomId, Nanos};
 use crate::xenbus::{Machine, Seen, State};
@@ -125,6 +125,21 @@ impl Device {
     pub(super) fn look_again(&mut self, now: Nanos) {
         self.look = true;
         self.pace.not_before = now.plus_millis(TROUBLE_MILLIS);
+    }
+
+    /// Keeps what a look saw.
+    pub(super) fn looked(&mut self, now: Nanos, got: &Got) {
+        if got.trouble {
+            self.look_again(now);
+            return;
+        }
+        self.seen = Some(Seen {
+            present: got.own.is_some() || got.online.is_some(),
+            own: got.own.unwrap_or(State::Unknown),
+            online: got.online.unwrap_or(true),
+            front: got.front.unwrap_or(State::Unknown),
+        });
+        self.stir = true;
     }
 
     /// When the device next wants attention without anything happening.

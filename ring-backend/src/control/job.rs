@@ -2,12 +2,11 @@
 //! [`Control::finish`].
 
 use super::ask::{Ask, Got};
-use super::device::Device;
 use super::{Control, DataPlane};
 use crate::config;
 use crate::link::{DeviceLink, DeviceSlot, Direction};
 use crate::world::{DomId, Nanos};
-use crate::xenbus::{Action, Next, Outcome, Seen, State};
+use crate::xenbus::{Action, Next, Outcome};
 use crate::xenstore::{StoreError, index};
 
 /// How long to wait after xenstore refused something that has to be.
@@ -187,6 +186,12 @@ impl Control {
                 }
                 self.did(at, now, action, Outcome::Done);
             }
+            Action::Retire => {
+                if let Some(slot) = slot(at) {
+                    plane.retire(slot, world);
+                }
+                self.did(at, now, action, Outcome::Done);
+            }
             Action::Remove => self.begin(job, &[Ask::Remove]),
             Action::Forget => self.begin(job, &[Ask::Unwatch]),
         }
@@ -222,7 +227,7 @@ impl Control {
             Job::Watch(at) => self.watched(at, now, &got),
             Job::Look(at) => {
                 if let Some(Some(device)) = self.devices.get_mut(at) {
-                    looked(device, now, &got);
+                    device.looked(now, &got);
                 }
             }
             Job::Error(_) => self.changes = self.changes.wrapping_add(1),
@@ -366,21 +371,6 @@ impl Control {
         }
         self.did(at, now, action, outcome);
     }
-}
-
-/// Keeps what a look saw.
-fn looked(device: &mut Device, now: Nanos, got: &Got) {
-    if got.trouble {
-        device.look_again(now);
-        return;
-    }
-    device.seen = Some(Seen {
-        present: got.own.is_some() || got.online.is_some(),
-        own: got.own.unwrap_or(State::Unknown),
-        online: got.online.unwrap_or(true),
-        front: got.front.unwrap_or(State::Unknown),
-    });
-    device.stir = true;
 }
 
 /// Which streams of a device record, one bit each.

@@ -79,6 +79,10 @@ impl DataPlane<()> for Accounts {
         })
     }
 
+    fn retire(&mut self, slot: DeviceSlot, (): &mut ()) {
+        assert!(self.linked.contains_key(&slot.0));
+    }
+
     fn is_open(&self, slot: DeviceSlot) -> bool {
         self.playing && self.linked.contains_key(&slot.0)
     }
