@@ -126,7 +126,10 @@ impl Mixer {
     /// Renders `frames` frames into `out`, as many as fit; what is beyond them is left alone.
     pub fn render(&mut self, inputs: &mut [Input<'_>], frames: usize, out: &mut [u8]) {
         let frame_octets = self.card.frame_octets().max(1);
-        let frames = frames.min(out.len() / frame_octets);
+        let mut frames = frames;
+        if frames.saturating_mul(frame_octets) > out.len() {
+            frames = out.len() / frame_octets;
+        }
         let (out, _) = out.split_at_mut(frames * frame_octets);
         self.tables.tick();
         if out.is_empty() {
@@ -150,15 +153,23 @@ impl Mixer {
         if !self.plan.is_for(inputs.len(), false) || noisy && samples > self.noise.room() {
             return false;
         }
-        let mut starts = Starts::new(samples);
+        let mut starts = [2, 4].map(|octets| Starts::new(octets * samples));
+        // Known for all, so that it need not be looked up for each.
+        let all_half = self.plan.all_half();
         for (index, input) in inputs.iter_mut().enumerate() {
             let place = &mut input.voice.place;
-            match starts.push(input.first, place.wide()) {
+            let [halves, wholes] = &mut starts;
+            let starts = if all_half || !place.wide() {
+                halves
+            } else {
+                wholes
+            };
+            match starts.push(input.first) {
                 Some(octets) if self.plan.holds(place, index) => place.note(octets),
                 _ => return false,
             }
         }
-        self.finish(starts, inputs, 0, false, out);
+        self.finish(&mut starts, inputs, 0, false, out);
         true
     }
 
@@ -214,12 +225,18 @@ impl Mixer {
             };
             let (sums, _) = self.work.sums.split_at_mut(eights.min(room));
             sums.fill(0);
-            let mut starts = Starts::new(samples);
+            let mut starts = [2, 4].map(|octets| Starts::new(octets * samples));
             let each = inputs.iter_mut().zip(&mut self.work.taken);
             for ((input, taken), straight) in each.zip(&self.work.straight) {
                 if *straight {
                     input.note(at, count);
-                    let _ = starts.push(input.piece(at), input.voice.place.wide());
+                    let [halves, wholes] = &mut starts;
+                    let starts = if input.voice.place.wide() {
+                        wholes
+                    } else {
+                        halves
+                    };
+                    let _ = starts.push(input.piece(at));
                 } else {
                     let mut bench = Bench {
                         tier: self.tier,
@@ -232,7 +249,7 @@ impl Mixer {
             }
             let octets = at * frame_octets..(at + count) * frame_octets;
             if let Some(out) = out.get_mut(octets) {
-                self.finish(starts, inputs, at, others, out);
+                self.finish(&mut starts, inputs, at, others, out);
             }
             at += count;
         }
@@ -242,7 +259,7 @@ impl Mixer {
     /// from the inputs' frame `at` on.
     fn finish<'s>(
         &'s mut self,
-        mut starts: Starts<'s>,
+        starts: &mut [Starts<'s>; 2],
         inputs: &[Input<'_>],
         at: usize,
         others: bool,
@@ -257,13 +274,15 @@ impl Mixer {
                 levels,
             }),
         };
+        let [halves, wholes] = starts;
         if let Some(noise) = noise {
-            let _ = starts.push(noise.octets, false);
+            let _ = halves.push(noise.octets);
         }
-        starts.even_out();
+        halves.even_out();
         let sums = self.work.sums.get(..samples.next_multiple_of(8));
         let sums = sums.filter(|_| others);
-        let done = self.tier.mix(&self.plan, &starts, sums, self.sink, out);
+        let starts = [&*halves, &*wholes];
+        let done = self.tier.mix(&self.plan, starts, sums, self.sink, out);
         if done < out.len() {
             let mut direct = heapless::Vec::<Direct<'_>, STREAMS>::new();
             let planned = inputs

@@ -25,10 +25,15 @@ macro_rules! kernel {
             /// [`SIZE`].
             #[target_feature(enable = $feature)]
             pub fn mix(plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize {
-                match (plan.runs(), plan.fine()) {
-                    ([_], false) => blocks(starts, out, |block| plain::<false>(plan, block)),
-                    ([_], true) => blocks(starts, out, |block| plain::<true>(plan, block)),
-                    _ => blocks(starts, out, |block| spilling(plan, block)),
+                let pairs = plan.pairs();
+                if plan.runs().len() > 1 {
+                    return blocks(starts, out, |block| spilling(plan, block));
+                }
+                match pairs.split_at_checked(plan.fine()) {
+                    // Once more, as that loop alone is the common one.
+                    Some((fine, [])) => blocks(starts, out, |block| plain(block, fine, &[])),
+                    Some((fine, rest)) => blocks(starts, out, |block| plain(block, fine, rest)),
+                    None => 0,
                 }
             }
 
@@ -59,10 +64,11 @@ macro_rules! kernel {
 
             #[inline]
             #[target_feature(enable = $feature)]
-            fn plain<const FINE: bool>(plan: &Plan, block: Block<'_, '_, SIZE>) -> Sums {
+            fn plain(mut block: Block<'_, '_, SIZE>, fine: &[Pair], coarse: &[Pair]) -> Sums {
                 let mut sums = [[every32(1 << (LOW_BITS - 1)); 2]; N];
                 let mut lows = [[every32(0); 2]; N];
-                add::<FINE>(block, plan.pairs(), &mut sums, &mut lows);
+                add::<true>(block.take(fine.len()), fine, &mut sums, &mut lows);
+                add::<false>(block, coarse, &mut sums, &mut lows);
                 for i in 0..N {
                     for j in 0..2 {
                         let low = right32(lows[i][j], LOW_BITS);
@@ -87,9 +93,9 @@ macro_rules! kernel {
                         let (a, b) = (load(&a[i]), load(&b[i]));
                         let samples = [low16(a, b), high16(a, b)];
                         for j in 0..2 {
-                            sums[i][j] = add32(sums[i][j], madd16(samples[j], high));
+                            sums[i][j] = add_madd16(sums[i][j], samples[j], high);
                             if FINE {
-                                lows[i][j] = add32(lows[i][j], madd16(samples[j], low));
+                                lows[i][j] = add_madd16(lows[i][j], samples[j], low);
                             }
                         }
                     }
@@ -133,3 +139,4 @@ macro_rules! kernel {
 
 kernel!(v128, "sse2");
 kernel!(v256, "avx2");
+kernel!(vnni, "avx2,avxvnni");

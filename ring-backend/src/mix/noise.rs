@@ -55,9 +55,8 @@ impl Noise {
         let (out, _) = self.samples.split_at_mut(room.min(2 * samples));
         let kept = self.left.min(out.len());
         let (first, out) = out.split_at_mut(kept);
-        let rest = self.rest.get(STEP - self.left..).unwrap_or(&[]);
-        for (octet, &kept) in first.iter_mut().zip(rest) {
-            *octet = kept;
+        if let Some(rest) = self.rest.get(STEP - self.left..) {
+            first.copy_from_slice(rest.split_at(kept).0);
         }
         self.left -= kept;
         let (steps, last) = out.as_chunks_mut::<STEP>();

@@ -44,6 +44,12 @@ impl Place {
         last: [0; 32],
     };
 
+    /// Whether it is one in a plan, of this mixer or another.
+    #[must_use]
+    pub const fn taken(&self) -> bool {
+        self.seat != NO_PLAN
+    }
+
     /// Leaves the plan.
     pub const fn leave(&mut self) {
         self.seat = NO_PLAN;
@@ -106,22 +112,20 @@ pub struct Plan {
     number: u64,
     /// Streams, without the noise.
     voices: usize,
-    streams: usize,
     /// Whether the sum is of more than these.
     others: bool,
     /// Whether 16-bit multiplies will do.
     narrow: bool,
-    /// Whether there are streams of 16 and of 32 bits.
-    any_half: bool,
-    any_whole: bool,
-    /// Whether some gains of pairs have low parts.
-    fine: bool,
+    /// Streams of 16 and of 32 bits.
+    counts: [usize; 2],
+    /// Of how many pairs, from the first on, some gains have low parts.
+    fine: usize,
     /// The gain of the noise that comes after the streams, if there is any.
     noise: Option<Levels>,
     /// How many pairs in a row can be summed before the sum of high parts may overflow.
     runs: heapless::Vec<usize, PAIRS>,
     pairs: Vec<Pair>,
-    gains: Vec<Gains>,
+    gains: [Vec<Gains>; 2],
     /// Of eight samples, the even ones first: the sums of their gains.
     weights: [i64; 8],
 }
@@ -133,16 +137,14 @@ impl Plan {
         Self {
             number: NO_PLAN,
             voices: 0,
-            streams: 0,
             others: false,
             narrow: true,
-            any_half: false,
-            any_whole: false,
-            fine: false,
+            counts: [0; 2],
+            fine: 0,
             noise: None,
             runs: heapless::Vec::new(),
             pairs: vec![Pair::default(); PAIRS],
-            gains: vec![Gains::default(); STREAMS],
+            gains: [(); 2].map(|()| vec![Gains::default(); STREAMS]),
             weights: [0; 8],
         }
     }
@@ -178,21 +180,9 @@ impl Plan {
         self.narrow
     }
 
-    /// Whether there are streams of 16 bits, noise being one.
+    /// Of how many pairs, from the first on, some gains have low parts.
     #[must_use]
-    pub const fn any_half(&self) -> bool {
-        self.any_half
-    }
-
-    /// Whether there are streams of 32 bits.
-    #[must_use]
-    pub const fn any_whole(&self) -> bool {
-        self.any_whole
-    }
-
-    /// Whether some gains of pairs have low parts.
-    #[must_use]
-    pub const fn fine(&self) -> bool {
+    pub const fn fine(&self) -> usize {
         self.fine
     }
 
@@ -212,13 +202,26 @@ impl Plan {
     /// The gains of pairs.
     #[must_use]
     pub fn pairs(&self) -> &[Pair] {
-        self.pairs.get(..self.streams.div_ceil(2)).unwrap_or(&[])
+        self.pairs.get(..self.counts[0].div_ceil(2)).unwrap_or(&[])
     }
 
-    /// The gains of streams.
+    /// The gains of streams of 16 or of 32 bits.
     #[must_use]
-    pub fn gains(&self) -> &[Gains] {
-        self.gains.get(..self.streams).unwrap_or(&[])
+    pub fn gains(&self, wide: bool) -> &[Gains] {
+        let [half, whole] = &self.gains;
+        let [halves, wholes] = self.counts;
+        let (gains, count) = if wide {
+            (whole, wholes)
+        } else {
+            (half, halves)
+        };
+        gains.get(..count).unwrap_or(&[])
+    }
+
+    /// Whether all streams have 16 bits.
+    #[must_use]
+    pub const fn all_half(&self) -> bool {
+        self.counts[1] == 0
     }
 
     /// The sums of the gains of eight samples, the even ones first.
@@ -237,48 +240,53 @@ impl Plan {
         sink: Sink,
     ) {
         self.number = PLANS.fetch_add(INDEX + 1, Ordering::Relaxed);
-        self.streams = 0;
+        self.counts = [0; 2];
+        self.voices = 0;
         self.others = others;
-        (self.narrow, self.any_half, self.any_whole) = (true, false, false);
+        self.narrow = true;
         self.weights = [0; 8];
         let mut rounds = others;
         for voice in voices.take(STREAMS - 1) {
             let wide = voice.wide();
-            voice.place.seat = self.number + self.streams as u64;
+            voice.place.seat = self.number + self.voices as u64;
             voice.place.wide = wide;
             if let Some(levels) = &voice.levels {
                 self.narrow &= levels.narrow && !wide;
-                self.any_half |= !wide;
-                self.any_whole |= wide;
                 let places = if wide { 0 } else { 16 };
                 let cut = |gain: &i32| *gain != 0 && gain.trailing_zeros() + places < sink.places();
                 rounds |= levels.gains.iter().any(cut);
-                self.add(levels);
+                self.add(levels, wide);
             }
+            self.voices += 1;
         }
-        self.voices = self.streams;
         self.noise = sink.noise().filter(|_| dither && rounds);
         if let Some(noise) = self.noise {
-            self.any_half = true;
-            self.add(&noise);
+            self.add(&noise, false);
         }
         self.run();
     }
 
     /// Adds a stream's gains.
-    fn add(&mut self, levels: &Levels) {
+    fn add(&mut self, levels: &Levels, wide: bool) {
         let gains = &levels.gains;
         let mut odd = *gains;
         odd.rotate_left(1);
-        if let Some(place) = self.gains.get_mut(self.streams) {
-            *place = Gains { even: *gains, odd };
-        }
         let order = gains.iter().step_by(2).chain(odd.iter().step_by(2));
         for (weight, &gain) in self.weights.iter_mut().zip(order) {
             *weight += i64::from(gain);
         }
-        if let Some(pair) = self.pairs.get_mut(self.streams / 2) {
-            let second = self.streams % 2;
+        let [half, whole] = &mut self.gains;
+        let [halves, wholes] = &mut self.counts;
+        let (list, count) = if wide {
+            (whole, wholes)
+        } else {
+            (half, halves)
+        };
+        if let Some(place) = list.get_mut(*count) {
+            *place = Gains { even: *gains, odd };
+        }
+        if let Some(pair) = self.pairs.get_mut(*count / 2).filter(|_| !wide) {
+            let second = *count % 2;
             if second == 0 {
                 *pair = Pair::default();
             }
@@ -288,15 +296,16 @@ impl Plan {
                 }
             }
         }
-        self.streams += 1;
+        *count += 1;
     }
 
     /// Finds out how pairs can be added.
     fn run(&mut self) {
         self.runs.clear();
-        self.fine = false;
+        self.fine = 0;
         let (mut bound, mut pairs) = (0, 0);
-        for pair in self.pairs.iter().take(self.streams.div_ceil(2)) {
+        let all = self.pairs.iter().take(self.counts[0].div_ceil(2));
+        for (index, pair) in all.enumerate() {
             let tops = pair.high.as_chunks().0.iter();
             let top = tops.map(|&[a, b]| i32::from(a) + i32::from(b)).max();
             bound += top.unwrap_or(0);
@@ -305,7 +314,9 @@ impl Plan {
                 (bound, pairs) = (top.unwrap_or(0), 0);
             }
             pairs += 1;
-            self.fine |= pair.low != [0; 8];
+            if pair.low != [0; 8] {
+                self.fine = index + 1;
+            }
         }
         // No more runs than pairs.
         let _ = self.runs.push(pairs);

@@ -112,6 +112,8 @@ pub mod v128 {
     }
 
     operations! { "sse2",
+        /// Adds products of 16-bit lanes, two to a sum.
+        add_madd16(sum: V, a: V, b: V) -> V = add32(sum, madd16(a, b));
         /// Eight 16-bit integers in every 128 bits.
         every128(from: &[i16; 8]) -> V = load(from);
         /// The even 32-bit lanes of `even` and the odd ones of `odd`.
@@ -160,6 +162,8 @@ pub mod v256 {
     }
 
     operations! { "avx2",
+        /// Adds products of 16-bit lanes, two to a sum.
+        add_madd16(sum: V, a: V, b: V) -> V = add32(sum, madd16(a, b));
         /// Eight 16-bit integers in every 128 bits.
         every128(from: &[i16; 8]) -> V = _mm256_broadcastsi128_si256(super::v128::load(from));
         /// The even 32-bit lanes of `even` and the odd ones of `odd`.
@@ -180,32 +184,30 @@ pub mod v256 {
     }
 }
 
-/// Where streams begin that all have at least so many samples.
+/// Where streams begin that all have at least so many octets.
 pub struct Starts<'a> {
-    samples: usize,
-    /// Where, and whether the samples have 32 bits and not 16.
-    starts: heapless::Vec<(NonNull<u8>, bool), { STREAMS + 1 }>,
+    octets: usize,
+    starts: heapless::Vec<NonNull<u8>, { STREAMS + 1 }>,
     of: PhantomData<&'a [u8]>,
 }
 
 impl<'a> Starts<'a> {
-    /// None yet, to have `samples` each.
+    /// None yet, to have `octets` each.
     #[inline]
     #[must_use]
-    pub fn new(samples: usize) -> Self {
+    pub fn new(octets: usize) -> Self {
         Self {
-            samples,
+            octets,
             starts: heapless::Vec::new(),
             of: PhantomData,
         }
     }
 
-    /// Adds a stream and returns the octets of its samples; `None` where they are too few, or
-    /// there is no room.
+    /// Adds a stream and returns its octets; `None` where they are too few, or there is no room.
     #[inline]
-    pub fn push(&mut self, octets: &'a [u8], wide: bool) -> Option<&'a [u8]> {
-        let octets = octets.get(..self.samples << (1 + u32::from(wide)))?;
-        let start = (NonNull::from(octets).cast(), wide);
+    pub fn push(&mut self, octets: &'a [u8]) -> Option<&'a [u8]> {
+        let octets = octets.get(..self.octets)?;
+        let start = NonNull::from(octets).cast();
         self.starts.push(start).ok().map(|()| octets)
     }
 
@@ -216,49 +218,20 @@ impl<'a> Starts<'a> {
         }
     }
 
-    /// `SIZE` octets of every stream from octet `at` on, if as many 16-bit samples are there.
+    /// `SIZE` octets of every stream from octet `at` on, if there are as many.
     #[inline]
     #[must_use]
     pub fn block<const SIZE: usize>(&self, at: usize) -> Option<Block<'_, 'a, SIZE>> {
         let (starts, of) = (&*self.starts, PhantomData);
-        (at + SIZE <= 2 * self.samples).then_some(Block { starts, at, of })
-    }
-
-    /// As many samples as `HALF` octets of 16-bit ones hold, of every stream, from one on.
-    #[inline]
-    pub fn pieces<const HALF: usize, const WHOLE: usize>(
-        &self,
-        sample: usize,
-    ) -> Option<impl Iterator<Item = Piece<'a, HALF, WHOLE>> + Clone> {
-        const { assert!(2 * HALF == WHOLE) };
-        (2 * sample + HALF <= 2 * self.samples).then(|| {
-            self.starts.iter().map(move |&(start, wide)| {
-                // SAFETY: the stream is borrowed for 'a and has the samples: `push` saw to it.
-                unsafe {
-                    if wide {
-                        Piece::Whole(start.add(4 * sample).cast().as_ref())
-                    } else {
-                        Piece::Half(start.add(2 * sample).cast().as_ref())
-                    }
-                }
-            })
-        })
+        (at.saturating_add(SIZE) <= self.octets).then_some(Block { starts, at, of })
     }
 }
 
-/// A part of one stream.
-pub enum Piece<'a, const HALF: usize, const WHOLE: usize> {
-    /// 16-bit samples.
-    Half(&'a [u8; HALF]),
-    /// 32-bit samples.
-    Whole(&'a [u8; WHOLE]),
-}
-
-/// A part of 16-bit streams; made by [`Starts::block`] alone, which saw that there are `SIZE`
-/// octets of each from `at` on.
+/// A part of every stream; made by [`Starts::block`] alone, which saw that each has `SIZE` octets
+/// from `at` on.
 #[derive(Clone, Copy)]
 pub struct Block<'p, 'a, const SIZE: usize> {
-    starts: &'p [(NonNull<u8>, bool)],
+    starts: &'p [NonNull<u8>],
     at: usize,
     of: PhantomData<&'a [u8]>,
 }
@@ -276,19 +249,41 @@ impl<'a, const SIZE: usize> Block<'_, 'a, SIZE> {
         }
     }
 
+    /// The streams' octets.
+    #[inline]
+    pub fn each(&self) -> impl Iterator<Item = &'a [u8; SIZE]> {
+        // SAFETY: the streams are borrowed for 'a and have the octets: `Starts` saw to it.
+        let octets = |start: &NonNull<u8>| unsafe { start.add(self.at).cast().as_ref() };
+        self.starts.iter().map(octets)
+    }
+
     /// The streams' octets, by twos.
     #[inline]
     pub fn pairs(&self) -> impl Iterator<Item = [&'a [u8; SIZE]; 2]> {
         self.starts.as_chunks().0.iter().map(|pair: &[_; 2]| {
-            // SAFETY: the streams are borrowed for 'a and have the octets: `Starts` saw to it.
-            pair.map(|(start, _)| unsafe { start.add(self.at).cast().as_ref() })
+            // SAFETY: as above.
+            pair.map(|start| unsafe { start.add(self.at).cast().as_ref() })
         })
+    }
+}
+
+/// 256-bit vectors where the processor multiplies and adds up in one step (AVX-VNNI).
+pub mod vnni {
+    pub use super::v256::*;
+    use core::arch::x86_64::_mm256_dpwssd_avx_epi32;
+
+    operations! { "avx2,avxvnni",
+        /// Adds products of 16-bit lanes, two to a sum.
+        add_madd16(sum: V, a: V, b: V) -> V = _mm256_dpwssd_avx_epi32(sum, a, b);
     }
 }
 
 /// A promise that the processor, and whatever runs us on it, has AVX2 and saves its registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Avx2(());
+pub struct Avx2 {
+    /// AVX-VNNI as well.
+    vnni: bool,
+}
 
 impl Avx2 {
     /// Asks the processor: CPUID for AVX2 and for XGETBV, and XCR0 for who saves the registers.
@@ -296,6 +291,7 @@ impl Avx2 {
     pub fn detected() -> Option<Self> {
         const OSXSAVE_AND_AVX: u32 = 1 << 27 | 1 << 28;
         const AVX2: u32 = 1 << 5;
+        const AVX_VNNI: u32 = 1 << 4;
         const SSE_AND_AVX_STATE: u64 = 6;
         if __cpuid(0).eax < 7 || __cpuid(1).ecx & OSXSAVE_AND_AVX != OSXSAVE_AND_AVX {
             return None;
@@ -303,7 +299,15 @@ impl Avx2 {
         // SAFETY: OSXSAVE says that the instruction may be used.
         let state = unsafe { _xgetbv(0) };
         let saved = state & SSE_AND_AVX_STATE == SSE_AND_AVX_STATE;
-        (saved && __cpuid_count(7, 0).ebx & AVX2 != 0).then_some(Self(()))
+        let features = __cpuid_count(7, 0);
+        let vnni = features.eax > 0 && __cpuid_count(7, 1).eax & AVX_VNNI != 0;
+        (saved && features.ebx & AVX2 != 0).then_some(Self { vnni })
+    }
+
+    /// The same without AVX-VNNI; `None` where there is none.
+    #[must_use]
+    pub fn without_vnni(self) -> Option<Self> {
+        self.vnni.then_some(Self { vnni: false })
     }
 
     /// Makes the promise.
@@ -312,7 +316,7 @@ impl Avx2 {
     /// CPUID reports AVX2, and XCR0 has the bits of the SSE and AVX states set.
     #[must_use]
     pub const unsafe fn promised() -> Self {
-        Self(())
+        Self { vnni: false }
     }
 }
 
@@ -342,7 +346,7 @@ macro_rules! entries {
             pub fn wide(
                 _: $token,
                 plan: &Plan,
-                starts: &Starts<'_>,
+                starts: [&Starts<'_>; 2],
                 gathered: Option<&[i64]>,
                 sink: Sink,
                 out: &mut [u8],
@@ -374,4 +378,18 @@ pub mod call {
 
     entries!(v128, ());
     entries!(v256, Avx2);
+
+    /// See [`narrow`]; `None` without AVX-VNNI.
+    #[inline]
+    pub fn narrow_vnni(
+        token: Avx2,
+        plan: &Plan,
+        starts: &Starts<'_>,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        // SAFETY: the token promises the feature.
+        token
+            .vnni
+            .then(|| unsafe { narrow::vnni::mix(plan, starts, out) })
+    }
 }

@@ -23,13 +23,19 @@ impl fmt::Display for Tier {
 impl Tier {
     /// Every tier that this processor can run, slowest first.
     #[must_use]
-    pub fn every() -> heapless::Vec<Self, 3> {
+    pub fn every() -> heapless::Vec<Self, 4> {
         let mut tiers = heapless::Vec::new();
         let _ = tiers.push(Self::Scalar);
         #[cfg(target_arch = "x86_64")]
         {
             let _ = tiers.push(Self::Sse2);
-            let _ = Avx2::detected().map(|avx2| tiers.push(Self::Avx2(avx2)));
+            let avx2 = Avx2::detected();
+            for token in [avx2.and_then(Avx2::without_vnni), avx2]
+                .into_iter()
+                .flatten()
+            {
+                let _ = tiers.push(Self::Avx2(token));
+            }
         }
         tiers
     }
@@ -40,12 +46,12 @@ impl Tier {
         Self::every().last().copied().unwrap_or(Self::Scalar)
     }
 
-    /// Sums streams, and what was gathered of others, into the card's samples; returns the octets
+    /// Sums streams of 16 and of 32 bits, and what was gathered of others, into the card's samples; returns the octets
     /// done, from the first on. The plain loop does the rest.
     pub(super) fn mix(
         self,
         plan: &Plan,
-        starts: &Starts<'_>,
+        starts: [&Starts<'_>; 2],
         gathered: Option<&[i64]>,
         sink: Sink,
         out: &mut [u8],
@@ -55,7 +61,8 @@ impl Tier {
         #[cfg(target_arch = "x86_64")]
         if let Self::Avx2(token) = self {
             done = if narrow {
-                call::v256::narrow(token, plan, starts, out)
+                call::narrow_vnni(token, plan, starts[0], out)
+                    .unwrap_or_else(|| call::v256::narrow(token, plan, starts[0], out))
             } else {
                 call::v256::wide(token, plan, starts, gathered, sink, out)
             };
@@ -63,7 +70,7 @@ impl Tier {
         #[cfg(target_arch = "x86_64")]
         if done == 0 && self != Self::Scalar {
             if narrow {
-                done = call::v128::narrow((), plan, starts, out);
+                done = call::v128::narrow((), plan, starts[0], out);
             }
             if done == 0 {
                 done = call::v128::wide((), plan, starts, gathered, sink, out);

@@ -202,6 +202,8 @@ impl Voice {
     #[must_use]
     pub const fn source_frames_for(&self, card_frames: usize) -> usize {
         match self.spec {
+            // What is in a plan passes as it is; that is quickly seen.
+            _ if self.place.taken() => card_frames,
             None => 0,
             Some(_) if self.resamples => self.resampler.frames_for(card_frames),
             Some(_) => card_frames,

@@ -10,8 +10,8 @@ macro_rules! kernel {
         pub mod $width {
             use crate::mix::kernel::Sink;
             use crate::mix::plan::{Gains, Plan};
+            use crate::mix::simd::Starts;
             use crate::mix::simd::$width::*;
-            use crate::mix::simd::{Piece, Starts};
 
             /// Samples of a vector of 32-bit lanes, and 64-bit lanes of one.
             const LANES: usize = OCTETS / 4;
@@ -25,12 +25,12 @@ macro_rules! kernel {
             /// Even and odd samples' sums.
             type Sums = [[V; 2]; N];
 
-            /// Mixes; returns the octets done. What is gathered lies in eights, so that less than
+            /// Mixes streams of 16 and of 32 bits; returns the octets done. What is gathered lies in eights, so that less than
             /// eight samples may be left then; nothing is done with less than a block.
             #[target_feature(enable = $feature)]
             pub fn mix(
                 plan: &Plan,
-                starts: &Starts<'_>,
+                starts: [&Starts<'_>; 2],
                 gathered: Option<&[i64]>,
                 sink: Sink,
                 out: &mut [u8],
@@ -50,8 +50,9 @@ macro_rules! kernel {
                     }
                 }
                 let mut at = 0;
-                while let (Some(streams), Some(out)) = (
-                    starts.pieces::<HALF, WHOLE>(at),
+                while let (Some(halves), Some(wholes), Some(out)) = (
+                    starts[0].block::<HALF>(2 * at),
+                    starts[1].block::<WHOLE>(4 * at),
                     out.get_mut(at * size..(at + SAMPLES) * size),
                 ) {
                     let mut sums = initial;
@@ -64,25 +65,16 @@ macro_rules! kernel {
                             sums[i][1] = add64(sums[i][1], odd);
                         }
                     }
-                    // A loop for each: together they are compiled into worse ones.
-                    if plan.any_whole() {
-                        for (piece, gains) in streams.clone().zip(plan.gains()) {
-                            if let Piece::Whole(octets) = piece {
-                                let octets = octets.as_chunks::<OCTETS>().0;
-                                for i in 0..N {
-                                    add(load(&octets[i]), gains, i, &mut sums[i]);
-                                }
-                            }
+                    for (octets, gains) in halves.each().zip(plan.gains(false)) {
+                        let octets = octets.as_chunks().0;
+                        for i in 0..N {
+                            add(widen(&octets[i]), gains, i, &mut sums[i]);
                         }
                     }
-                    if plan.any_half() {
-                        for (piece, gains) in streams.zip(plan.gains()) {
-                            if let Piece::Half(octets) = piece {
-                                let octets = octets.as_chunks().0;
-                                for i in 0..N {
-                                    add(widen(&octets[i]), gains, i, &mut sums[i]);
-                                }
-                            }
+                    for (octets, gains) in wholes.each().zip(plan.gains(true)) {
+                        let octets = octets.as_chunks::<OCTETS>().0;
+                        for i in 0..N {
+                            add(load(&octets[i]), gains, i, &mut sums[i]);
                         }
                     }
                     put(&sums, sink, out);
