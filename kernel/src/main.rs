@@ -105,7 +105,8 @@ fn main(boot: &Boot) -> ! {
         arena_octets: heap.saturating_sub(used).saturating_sub(REST),
         ..Limits::default()
     };
-    let plane = Plane::new(limits, format);
+    let mut plane = Plane::new(limits, format);
+    plane.set_dither(options.dither);
     let mut backend = Backend::with_plane(plane, options.devices, client);
     let rate = if card.is_some() { format.rate } else { 0 };
     backend.describe_card(&description, rate);

@@ -6,6 +6,7 @@
 //! | `ring=N` | pages of the card's DMA ring, 2 to 64; 4 unless said |
 //! | `verbs=immediate` | talk to the codec by immediate commands, not by CORB and RIRB |
 //! | `devices=N` | sound devices of all guests that may connect, 1 to 120; 40 unless said |
+//! | `dither=tpdf` | add noise before rounding to the card's last place, two places wide |
 //!
 //! A word that is not one of these is an error, not a remark: the domain then says so and leaves
 //! the card alone, rather than doing something else than it was asked to.
@@ -24,6 +25,8 @@ pub struct Options {
     pub card: Option<card::Options>,
     /// Size of the device table.
     pub devices: usize,
+    /// Whether to dither.
+    pub dither: bool,
 }
 
 /// A word that is no option.
@@ -45,11 +48,13 @@ impl Options {
         let mut hda = card::Options::default();
         let mut wanted = true;
         let mut devices = DEVICES;
+        let mut dither = false;
         for word in line.split_ascii_whitespace() {
             let bad = BadOption(word);
             let (key, value) = word.split_once('=').ok_or(bad)?;
             match (key, value) {
                 ("card", "none") => wanted = false,
+                ("dither", "tpdf") => dither = true,
                 ("verbs", "immediate") => hda.transport = Transport::Immediate,
                 ("ring", _) => {
                     let pages = number(value, 2..=RING_PAGES).ok_or(bad)?;
@@ -62,6 +67,7 @@ impl Options {
         Ok(Self {
             card: wanted.then_some(hda),
             devices,
+            dither,
         })
     }
 
@@ -70,6 +76,7 @@ impl Options {
         Self {
             card: None,
             devices: DEVICES,
+            dither: false,
         }
     }
 }

@@ -94,6 +94,11 @@ impl<W: World> Plane<W> {
         }
     }
 
+    /// Whether the mixer dithers where the card has fewer bits than the sum; not at first.
+    pub const fn set_dither(&mut self, dither: bool) {
+        self.mixer.set_dither(dither);
+    }
+
     /// Maps and binds everything that `link` names, and serves it from the next turn on.
     ///
     /// # Errors
