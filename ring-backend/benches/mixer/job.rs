@@ -1,6 +1,6 @@
 //! The work that is timed.
 
-use crate::{limit, peers};
+use crate::{limit, peers, pulse};
 use ring_backend::format::SampleFormat;
 use ring_backend::mix::{Input, Mixer, Quality, StreamSpec, Tier, Voice};
 use ring_backend::world::{CardFormat, CardSample};
@@ -16,6 +16,10 @@ pub struct Job {
     rate: u32,
     quality: Quality,
     drift: Option<i32>,
+    /// The volume of all streams, if it is the same.
+    volume: Option<i32>,
+    /// What it costs to dither alone is looked for, per frame of the card.
+    dither: bool,
 }
 
 /// An engine at work: one call is one block.
@@ -34,6 +38,8 @@ pub fn jobs() -> Vec<Job> {
         rate: 48_000,
         quality: Quality::Best,
         drift: None,
+        volume: None,
+        dither: false,
     };
     let resample = |name, format, quality, drift| Job {
         quality,
@@ -48,8 +54,17 @@ pub fn jobs() -> Vec<Job> {
         mix("mix_s16_10ms_64", 64, 480, s16, CardSample::S16),
         mix("mix_s16_1ms_8", 8, 48, s16, CardSample::S16),
         mix("mix_s16_1ms_64", 64, 48, s16, CardSample::S16),
+        Job {
+            volume: Some(0),
+            ..mix("mix_s16_10ms_8_unity", 8, 480, s16, CardSample::S16)
+        },
         mix("mix_s32_10ms_8", 8, 480, s32, WIDE),
+        mix("mix_s32_10ms_64", 64, 480, s32, WIDE),
         mix("mix_s32_1ms_8", 8, 48, s32, WIDE),
+        Job {
+            dither: true,
+            ..mix("dither", 2, 480, s16, CardSample::S16)
+        },
         resample("resample_441_480_best", s32, Quality::Best, None),
         resample("resample_441_480_best_s16", s16, Quality::Best, None),
         resample("resample_441_480_cheap", s32, Quality::Light, None),
@@ -58,9 +73,19 @@ pub fn jobs() -> Vec<Job> {
 }
 
 impl Job {
-    /// Frames times streams of one call.
+    /// Frames times streams of one call; of dither, the card's frames.
     pub fn units(&self) -> f64 {
-        (self.frames * self.streams) as f64
+        (self.frames * if self.dither { 1 } else { self.streams }) as f64
+    }
+
+    /// Whether a tier makes a difference: AVX-VNNI does where 16-bit streams are summed.
+    pub fn tells(&self, word: &str) -> bool {
+        word.is_empty() || self.rate == 48_000 && self.sample == CardSample::S16 && !self.dither
+    }
+
+    /// Whether [`Job::plain`] is to be taken off.
+    pub const fn is_more(&self) -> bool {
+        self.dither
     }
 
     fn octets(&self) -> usize {
@@ -88,12 +113,22 @@ impl Job {
     }
 
     /// Volumes from -6 to -18 dB, all different.
-    fn volume(stream: usize) -> i32 {
-        -6_000 - (stream as i32 * 977) % 12_000
+    fn volume(&self, stream: usize) -> i32 {
+        self.volume
+            .unwrap_or(-6_000 - (stream as i32 * 977) % 12_000)
     }
 
     /// The mixer of this crate.
     pub fn ours(&self, tier: Tier) -> Run {
+        self.run(tier, self.dither)
+    }
+
+    /// The same without what is looked for.
+    pub fn plain(&self, tier: Tier) -> Run {
+        self.run(tier, false)
+    }
+
+    fn run(&self, tier: Tier, dither: bool) -> Run {
         let card = CardFormat {
             rate: 48_000,
             channels: 2,
@@ -105,6 +140,7 @@ impl Job {
             channels: 2,
         };
         let mut mixer = Mixer::with_tier(card, tier);
+        mixer.set_dither(dither);
         let mut voices: Vec<Voice> = (0..self.streams)
             .map(|stream| {
                 let mut voice = Voice::new();
@@ -112,7 +148,7 @@ impl Job {
                 voice.set_drift(self.drift);
                 voice.configure(spec, card).expect("plain PCM");
                 for channel in 0..2 {
-                    voice.set_gain(channel, Self::volume(stream));
+                    voice.set_gain(channel, self.volume(stream));
                 }
                 while !mixer.prepare(&voice) {}
                 voice
@@ -121,11 +157,28 @@ impl Job {
         let rings = self.rings();
         let (frames, octets) = (self.frames, self.octets());
         let mut out = vec![0; frames * card.frame_octets()];
+        if self.rate == card.rate {
+            // As other mixers, it is told once where the streams are.
+            let rings = rings.into_iter().map(Vec::leak);
+            let voices = voices.leak().iter_mut();
+            let mut inputs: Vec<_> = voices
+                .zip(rings)
+                .map(|(voice, ring)| Input {
+                    voice,
+                    first: &ring[..frames * octets],
+                    second: &[],
+                })
+                .collect();
+            return Box::new(move || {
+                mixer.render(&mut inputs, frames, &mut out);
+                std::hint::black_box(&out);
+            });
+        }
         Box::new(move || {
-            let mut inputs = heapless::Vec::<Input<'_>, 64>::new();
+            let mut inputs = Vec::with_capacity(voices.len());
             for (voice, ring) in voices.iter_mut().zip(&rings) {
                 let need = voice.source_frames_for(frames) * octets;
-                let _ = inputs.push(Input {
+                inputs.push(Input {
                     voice,
                     first: &ring[..need],
                     second: &[],
@@ -138,17 +191,27 @@ impl Job {
 
     /// The least that reading, multiplying, adding and packing cost, where such a loop exists.
     pub fn limit(&self, tier: Tier) -> Option<Run> {
-        let sums = self.rate == 48_000 && self.format == SampleFormat::S16Le && self.streams > 1;
-        (sums && matches!(tier, Tier::Avx2(_)))
-            .then(|| limit::mix(self.rings(), self.frames * 4))
-            .flatten()
+        let wide = self.format == SampleFormat::S32Le;
+        if self.rate != 48_000 || self.dither || self.streams < 2 || tier == Tier::Scalar {
+            return None;
+        }
+        let avx2 = matches!(tier, Tier::Avx2(_));
+        limit::mix(self.rings(), self.frames * self.octets(), wide, avx2)
     }
 
     /// Other engines at the same work.
     pub fn peers(&self) -> Vec<(String, Run)> {
-        if self.rate == 48_000 {
+        if self.dither {
             return Vec::new();
         }
-        peers::resamplers(self.frames)
+        if self.rate != 48_000 {
+            return peers::resamplers(self.frames);
+        }
+        let wide = self.format == SampleFormat::S32Le;
+        let octets = self.frames * self.octets();
+        let run = pulse::mix(self.rings(), octets, wide);
+        run.map(|run| ("pulseaudio".to_owned(), run))
+            .into_iter()
+            .collect()
     }
 }

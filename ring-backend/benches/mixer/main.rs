@@ -8,9 +8,11 @@
 mod job;
 mod limit;
 mod peers;
+mod pulse;
 
 use job::{Job, Run, jobs};
 use ring_backend::mix::Tier;
+use std::fmt;
 use std::io::Write;
 use std::process::Command;
 use std::time::Instant;
@@ -19,11 +21,11 @@ use std::time::Instant;
 const PASSES: usize = 60;
 const PASS_NS: f64 = 150_000.0;
 
-fn name(tier: Tier) -> &'static str {
+/// The tiers of one kind are told apart by a word behind the job's name.
+fn word(tier: Tier) -> &'static str {
     match tier {
-        Tier::Scalar => "scalar",
-        Tier::Sse2 => "sse2",
-        Tier::Avx2(_) => "avx2",
+        Tier::Avx2(token) if token.without_vnni().is_some() => "_vnni",
+        _ => "",
     }
 }
 
@@ -54,11 +56,26 @@ fn least(engines: &mut [(String, Run)]) -> Vec<f64> {
 
 /// Instructions of one call, by callgrind: what ten more calls cost.
 fn instructions(job: &Job, tier: Tier) -> Option<f64> {
+    let plain = if job.is_more() {
+        counted(job, tier, "plain")?
+    } else {
+        0.0
+    };
+    Some(counted(job, tier, "whole")? - plain)
+}
+
+fn counted(job: &Job, tier: Tier, what: &str) -> Option<f64> {
     let count = |calls: usize| {
         let output = Command::new("valgrind")
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
             .arg(std::env::current_exe().ok()?)
-            .args(["--work", job.name, name(tier), &calls.to_string()])
+            .args([
+                "--work",
+                job.name,
+                &tier.to_string(),
+                &calls.to_string(),
+                what,
+            ])
             .output()
             .ok()?;
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -68,15 +85,103 @@ fn instructions(job: &Job, tier: Tier) -> Option<f64> {
     Some((count(20)? - count(10)?) / 10.0)
 }
 
+/// One line of the table, in nanoseconds per unit.
+struct Row {
+    name: String,
+    tier: String,
+    ours: f64,
+    limit: Option<f64>,
+    peers: Vec<(String, f64)>,
+    instructions: Option<f64>,
+}
+
+impl Row {
+    fn measured(job: &Job, tier: Tier) -> Self {
+        let mut engines = vec![("ours".to_owned(), job.ours(tier))];
+        if job.is_more() {
+            engines.push(("plain".to_owned(), job.plain(tier)));
+        }
+        engines.extend(job.limit(tier).map(|run| ("limit".to_owned(), run)));
+        if tier != Tier::Scalar {
+            engines.extend(job.peers());
+        }
+        let times = least(&mut engines);
+        let mut row = Self {
+            name: format!("{}{}", job.name, word(tier)),
+            tier: tier.to_string(),
+            ours: 0.0,
+            limit: None,
+            peers: Vec::new(),
+            instructions: instructions(job, tier).map(|count| count / job.units()),
+        };
+        for ((engine, _), ns) in engines.into_iter().zip(times) {
+            let ns = ns / job.units();
+            match engine.as_str() {
+                "ours" => row.ours += ns,
+                "plain" => row.ours -= ns,
+                "limit" => row.limit = Some(ns),
+                _ => row.peers.push((engine, ns)),
+            }
+        }
+        row.peers.sort_by(|a, b| a.1.total_cmp(&b.1));
+        row
+    }
+
+    fn json(&self) -> String {
+        let null = |number: Option<f64>| number.map_or("null".into(), |n| format!("{n:.4}"));
+        let peers = self.peers.iter();
+        let peers: Vec<_> = peers
+            .map(|(peer, ns)| format!("\"{peer}\": {ns:.4}"))
+            .collect();
+        format!(
+            "{{\"name\": \"{}\", \"tier\": \"{}\", \"ours_ns\": {:.4}, \"limit_ns\": {}, \
+             \"peers\": {{{}}}, \"instructions\": {}}}",
+            self.name,
+            self.tier,
+            self.ours,
+            null(self.limit),
+            peers.join(", "),
+            null(self.instructions)
+        )
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |number: Option<f64>, places: usize| {
+            number.map_or("-".into(), |number| format!("{number:.places$}"))
+        };
+        write!(
+            f,
+            "{:<26} {:<7} {:>8.3} {:>8} {:>6} {:>7}",
+            self.name,
+            self.tier,
+            self.ours,
+            shown(self.limit, 3),
+            shown(self.limit.map(|limit| self.ours / limit), 2),
+            shown(self.instructions, 3)
+        )?;
+        match self.peers.first() {
+            Some((peer, ns)) => write!(f, "  {peer} {ns:.2} ({:.1}x ours)", ns / self.ours),
+            None => Ok(()),
+        }
+    }
+}
+
 fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(at) = arguments.iter().position(|argument| argument == "--work") {
         let job = jobs().into_iter().find(|job| job.name == arguments[at + 1]);
         let tier = Tier::every()
             .into_iter()
-            .find(|&tier| name(tier) == arguments[at + 2]);
+            .find(|tier| tier.to_string() == arguments[at + 2]);
         if let (Some(job), Some(tier)) = (job, tier) {
-            let mut run = job.ours(tier);
+            let plain = arguments.get(at + 4).is_some_and(|what| what == "plain");
+            let mut run = if plain {
+                job.plain(tier)
+            } else {
+                job.ours(tier)
+            };
             for _ in 0..arguments[at + 3].parse().unwrap_or(0) {
                 run();
             }
@@ -85,8 +190,8 @@ fn main() -> std::io::Result<()> {
     }
     let mut rows = Vec::new();
     println!(
-        "{:<26} {:<7} {:>9} {:>9} {:>8}  peers (ns per frame and stream)",
-        "", "tier", "ours ns", "limit ns", "instr"
+        "{:<26} {:<7} {:>8} {:>8} {:>6} {:>7}  best peer (ns per frame and stream)",
+        "", "tier", "ours ns", "limit ns", "ratio", "instr"
     );
     // Names to look at alone, as `cargo bench -p ring-backend -- mix_s16`.
     let wanted: Vec<&String> = arguments
@@ -97,58 +202,16 @@ fn main() -> std::io::Result<()> {
     let asked =
         |job: &Job| wanted.is_empty() || wanted.iter().any(|name| job.name.contains(name.as_str()));
     for job in jobs().into_iter().filter(asked) {
-        for tier in Tier::every() {
-            let mut engines = vec![("ours".to_owned(), job.ours(tier))];
-            if let Some(run) = job.limit(tier) {
-                engines.push(("limit".to_owned(), run));
-            }
-            if tier != Tier::Scalar {
-                engines.extend(job.peers());
-            }
-            let times = least(&mut engines);
-            let per: Vec<f64> = times.iter().map(|ns| ns / job.units()).collect();
-            let counted = instructions(&job, tier).map(|count| count / job.units());
-            let mut limit = None;
-            let mut peers = Vec::new();
-            for ((engine, _), ns) in engines.iter().zip(&per).skip(1) {
-                if engine == "limit" {
-                    limit = Some(*ns);
-                } else {
-                    peers.push((engine.clone(), *ns));
-                }
-            }
-            let shown = |number: Option<f64>| number.map_or("-".into(), |n| format!("{n:.3}"));
-            let listed: Vec<String> = peers
-                .iter()
-                .map(|(peer, ns)| format!("{peer} {ns:.2} ({:.2}x)", ns / per[0]))
-                .collect();
-            println!(
-                "{:<26} {:<7} {:>9.3} {:>9} {:>8}  {}",
-                job.name,
-                name(tier),
-                per[0],
-                shown(limit),
-                shown(counted),
-                listed.join(", ")
-            );
-            let null = |number: Option<f64>| number.map_or("null".into(), |n| format!("{n:.4}"));
-            let peers: Vec<String> = peers
-                .iter()
-                .map(|(peer, ns)| format!("\"{peer}\": {ns:.4}"))
-                .collect();
-            rows.push(format!(
-                "{{\"name\": \"{}\", \"tier\": \"{}\", \"ours_ns\": {:.4}, \"limit_ns\": {}, \
-                 \"peers\": {{{}}}, \"instructions\": {}}}",
-                job.name,
-                name(tier),
-                per[0],
-                null(limit),
-                peers.join(", "),
-                null(counted)
-            ));
+        for tier in Tier::every()
+            .into_iter()
+            .filter(|&tier| job.tells(word(tier)))
+        {
+            let row = Row::measured(&job, tier);
+            println!("{row}");
+            rows.push(row.json());
         }
     }
-    for absent in peers::absent() {
+    for absent in peers::absent().into_iter().chain(pulse::absent()) {
         println!("not installed, left out: {absent}");
     }
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench");

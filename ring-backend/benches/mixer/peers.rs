@@ -13,14 +13,16 @@ const SPEEX: &CStr = c"libspeexdsp.so.1";
 const SAMPLERATE: &CStr = c"libsamplerate.so.0";
 const SOXR: &CStr = c"libsoxr.so.0";
 
-fn library(name: &CStr) -> Option<*mut c_void> {
+/// Opens a library.
+pub fn library(name: &CStr) -> Option<*mut c_void> {
     const NOW: c_int = 2;
     // SAFETY: a string with its end; loading these libraries runs no code of note.
     let library = unsafe { dlopen(name.as_ptr(), NOW) };
     (!library.is_null()).then_some(library)
 }
 
-fn symbol(library: *mut c_void, name: &CStr) -> Option<*mut c_void> {
+/// Finds a function or variable of a library.
+pub fn symbol(library: *mut c_void, name: &CStr) -> Option<*mut c_void> {
     // SAFETY: a library that is open and a string with its end.
     let symbol = unsafe { dlsym(library, name.as_ptr()) };
     (!symbol.is_null()).then_some(symbol)
