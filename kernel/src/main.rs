@@ -106,7 +106,7 @@ fn main(boot: &Boot) -> ! {
         ..Limits::default()
     };
     let mut plane = Plane::new(limits, format);
-    plane.set_dither(options.dither);
+    plane.finish_with(options.dither, options.limiter);
     let mut backend = Backend::with_plane(plane, options.devices, client);
     let rate = if card.is_some() { format.rate } else { 0 };
     backend.describe_card(&description, rate);

@@ -7,6 +7,7 @@
 //! | `verbs=immediate` | talk to the codec by immediate commands, not by CORB and RIRB |
 //! | `devices=N` | sound devices of all guests that may connect, 1 to 120; 40 unless said |
 //! | `dither=tpdf` | add noise before rounding to the card's last place, two places wide |
+//! | `limiter=soft` | bend sums that near full scale rather than cut what is above it |
 //!
 //! A word that is not one of these is an error, not a remark: the domain then says so and leaves
 //! the card alone, rather than doing something else than it was asked to.
@@ -27,6 +28,8 @@ pub struct Options {
     pub devices: usize,
     /// Whether to dither.
     pub dither: bool,
+    /// Whether to bend loud sums.
+    pub limiter: bool,
 }
 
 /// A word that is no option.
@@ -48,13 +51,14 @@ impl Options {
         let mut hda = card::Options::default();
         let mut wanted = true;
         let mut devices = DEVICES;
-        let mut dither = false;
+        let (mut dither, mut limiter) = (false, false);
         for word in line.split_ascii_whitespace() {
             let bad = BadOption(word);
             let (key, value) = word.split_once('=').ok_or(bad)?;
             match (key, value) {
                 ("card", "none") => wanted = false,
                 ("dither", "tpdf") => dither = true,
+                ("limiter", "soft") => limiter = true,
                 ("verbs", "immediate") => hda.transport = Transport::Immediate,
                 ("ring", _) => {
                     let pages = number(value, 2..=RING_PAGES).ok_or(bad)?;
@@ -68,6 +72,7 @@ impl Options {
             card: wanted.then_some(hda),
             devices,
             dither,
+            limiter,
         })
     }
 
@@ -77,6 +82,7 @@ impl Options {
             card: None,
             devices: DEVICES,
             dither: false,
+            limiter: false,
         }
     }
 }

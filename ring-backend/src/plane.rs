@@ -94,9 +94,11 @@ impl<W: World> Plane<W> {
         }
     }
 
-    /// Whether the mixer dithers where the card has fewer bits than the sum; not at first.
-    pub const fn set_dither(&mut self, dither: bool) {
+    /// How the mixer ends: whether it dithers where the card has fewer bits than the sum, and
+    /// whether it bends loud sums rather than cut them; at first neither.
+    pub const fn finish_with(&mut self, dither: bool, limiter: bool) {
         self.mixer.set_dither(dither);
+        self.mixer.set_limiter(limiter);
     }
 
     /// Maps and binds everything that `link` names, and serves it from the next turn on.

@@ -27,6 +27,8 @@ pub struct Sink {
     wide: bool,
     /// Bits of 32 that the card does not have.
     dropped: u32,
+    /// Whether loud sums are bent, and not cut.
+    soft: bool,
 }
 
 /// Fraction bits of a sum below one unit of a 32-bit sample: those of a gain.
@@ -40,10 +42,12 @@ impl Sink {
             CardSample::S16 => Self {
                 wide: false,
                 dropped: 16,
+                soft: false,
             },
             CardSample::S32 { bits } => Self {
                 wide: true,
                 dropped: 32 - u32::from(bits.clamp(16, 32)),
+                soft: false,
             },
         }
     }
@@ -79,11 +83,57 @@ impl Sink {
         -1 << self.dropped
     }
 
+    /// The same with loud sums bent, or cut.
+    #[must_use]
+    pub const fn with_soft(self, soft: bool) -> Self {
+        Self { soft, ..self }
+    }
+
+    /// Whether loud sums are bent.
+    #[must_use]
+    pub const fn soft(self) -> bool {
+        self.soft
+    }
+
+    /// Sums are the card's as they are while their high words are below this, and not below its
+    /// negative: at full scale, or 1.2 dB below it.
+    #[must_use]
+    pub const fn knee(self) -> i32 {
+        if self.soft { 7 << 18 } else { 1 << 21 }
+    }
+
     /// A sum rounded to nearest, saturated, left-justified.
     #[must_use]
-    pub fn round(self, sum: i64) -> i32 {
-        let units = (sum + self.half()) >> SUM_BITS;
-        units.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32 & self.mask()
+    pub const fn round(self, sum: i64) -> i32 {
+        self.place(sum + self.half())
+    }
+
+    /// The same of a sum with half a place added.
+    #[must_use]
+    pub const fn place(self, sum: i64) -> i32 {
+        let units = sum >> SUM_BITS;
+        let knee = (self.knee() as i64) << (32 - SUM_BITS);
+        if units >= -knee && units < knee {
+            return units as i32 & self.mask();
+        }
+        // What is above the knee nears what is between it and full scale, and never reaches it;
+        // at the knee it begins as steep as what is below. 24 dB above full scale it is flat.
+        let room = (1 << 31) - knee;
+        let over = units.unsigned_abs().saturating_sub(knee as u64);
+        let over = if over < 1 << 35 { over as i64 } else { 1 << 35 };
+        let value = knee
+            + if room > 0 {
+                room * over / (room + over)
+            } else {
+                0
+            };
+        let value = if units < 0 { -value } else { value };
+        let value = if value > i32::MAX as i64 {
+            i32::MAX
+        } else {
+            value as i32
+        };
+        value & self.mask()
     }
 }
 

@@ -117,6 +117,12 @@ impl Mixer {
                 .is_some()
     }
 
+    /// Whether sums that near full scale are bent towards it and not cut at it; at first they are
+    /// cut. Up to 1.2 dB below full scale the sum is exact either way, and nothing is delayed.
+    pub const fn set_limiter(&mut self, soft: bool) {
+        self.sink = self.sink.with_soft(soft);
+    }
+
     /// What converting takes, and how much of tables may be worked out.
     pub(super) fn parts(&mut self) -> (Tier, &mut Tables, &mut Work, usize) {
         self.tables.tick();

@@ -29,12 +29,8 @@ macro_rules! kernel {
                 if plan.runs().len() > 1 {
                     return blocks(starts, out, |block| spilling(plan, block));
                 }
-                match pairs.split_at_checked(plan.fine()) {
-                    // Once more, as that loop alone is the common one.
-                    Some((fine, [])) => blocks(starts, out, |block| plain(block, fine, &[])),
-                    Some((fine, rest)) => blocks(starts, out, |block| plain(block, fine, rest)),
-                    None => 0,
-                }
+                let (fine, rest) = pairs.split_at(plan.fine().min(pairs.len()));
+                blocks(starts, out, |block| plain(block, fine, rest))
             }
 
             #[inline]

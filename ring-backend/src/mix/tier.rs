@@ -56,7 +56,8 @@ impl Tier {
         sink: Sink,
         out: &mut [u8],
     ) -> usize {
-        let narrow = plan.narrow() && gathered.is_none() && sink.octets() == 2;
+        // Of 16-bit sums the loud ones can only be cut.
+        let narrow = plan.narrow() && gathered.is_none() && sink.octets() == 2 && !sink.soft();
         let mut done = 0;
         #[cfg(target_arch = "x86_64")]
         if let Self::Avx2(token) = self {

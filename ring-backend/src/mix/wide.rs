@@ -114,17 +114,22 @@ macro_rules! kernel {
             #[inline]
             #[target_feature(enable = $feature)]
             fn put(sums: &Sums, sink: Sink, out: &mut [u8]) {
-                // Units are above bit 22. Where the high words leave 22 bits, they overflow.
+                // Units are above bit 22. The high words tell which are too loud.
+                let (top, bottom) = (every32(sink.knee() - 1), every32(-sink.knee()));
                 let mut values = [every32(0); N];
                 let mut beyond = every32(0);
                 for i in 0..N {
                     let [even, odd] = sums[i];
                     let high = weave32(right64::<32>(even), odd);
-                    beyond = or(beyond, add32(high, every32(1 << 21)));
+                    beyond = or(beyond, or(above32(high, top), above32(bottom, high)));
                     values[i] = weave32(right64::<22>(even), left64::<10>(odd));
                 }
-                if any(down32::<22>(beyond)) {
-                    values = clip(*sums, values);
+                if any(beyond) {
+                    values = if sink.soft() {
+                        bend(*sums, sink)
+                    } else {
+                        clip(*sums, values)
+                    };
                 }
                 if let Some(out) = out.first_chunk_mut::<WHOLE>() {
                     let mask = every32(sink.mask());
@@ -138,6 +143,24 @@ macro_rules! kernel {
                         store(&mut out[i], tops(values[2 * i], values[2 * i + 1]));
                     }
                 }
+            }
+
+            #[cold]
+            #[inline(never)]
+            #[target_feature(enable = $feature)]
+            fn bend(sums: Sums, sink: Sink) -> [V; N] {
+                sums.map(|pair| {
+                    let mut values = [0_i32; LANES];
+                    for (place, sums) in pair.into_iter().enumerate() {
+                        let mut lanes = [0_i64; SUMS];
+                        store(&mut lanes, sums);
+                        let values = values.iter_mut().skip(place).step_by(2);
+                        for (value, sum) in values.zip(lanes) {
+                            *value = sink.place(sum);
+                        }
+                    }
+                    load(&values)
+                })
             }
 
             #[cold]
