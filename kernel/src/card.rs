@@ -13,6 +13,7 @@ use core::fmt;
 use drivers::Micros;
 use drivers::hda::CardError;
 use drivers::hda::card::{self as hda, Options};
+use drivers::hda::quirks::Quirks;
 use drivers::hda::verb::SampleBits;
 use drivers::pci::Address;
 use drivers::pci::audio::REGISTERS;
@@ -67,6 +68,7 @@ impl HdaCard {
         quiesce::arm(regs.alias(), front, function, interrupt);
         let options = Options {
             interrupts: interrupt.is_some(),
+            quirks: Quirks::of(function.id),
             ..*options
         };
         let card = hda::Card::bring_up(regs, &mut Dma, DriverClock, &options);
@@ -76,6 +78,10 @@ impl HdaCard {
             id: function.id,
             interrupt,
         })
+    }
+
+    fn emulated(&self) -> bool {
+        self.card.codec().id >> 16 == QEMU_VENDOR
     }
 
     /// Lets the card go to low power when it has not played for a while; when to call again.
@@ -96,6 +102,10 @@ impl HdaCard {
                 let causes = self.card.interrupt();
                 if causes.descriptor_error {
                     log!("card: its DMA engine stopped");
+                }
+                if causes.storm {
+                    log!("card: too many interrupts, switched off");
+                    interrupt.ignore();
                 }
             });
         }
@@ -146,8 +156,16 @@ impl Card for HdaCard {
     fn leap_frames(&self) -> usize {
         // QEMU's codec has a buffer that it keeps filled for 21 ms (`hda-codec.c`, half of
         // B_SIZE), and it makes up for what it lacks at once, on top of a tick of some ms.
-        let emulated = self.card.codec().id >> 16 == QEMU_VENDOR;
-        if emulated { QEMU_LEAP_FRAMES } else { 0 }
+        if self.emulated() { QEMU_LEAP_FRAMES } else { 0 }
+    }
+
+    fn fetch_ahead(&self) -> usize {
+        // QEMU's DMA engine is where it says it is.
+        if self.emulated() {
+            0
+        } else {
+            self.card.fetch_ahead()
+        }
     }
 
     fn start(&mut self) -> Result<(), CardFault> {

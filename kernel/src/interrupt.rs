@@ -63,6 +63,11 @@ impl Interrupt {
         }
     }
 
+    /// Lets it end no sleep any more.
+    pub fn ignore(&self) {
+        event::listen(self.port, false);
+    }
+
     /// Unbinds it, then has the function stop.
     pub fn release(self, front: &mut Front, of: Address) {
         event::close(self.port);

@@ -25,8 +25,10 @@ const MARGIN_MAX_PER_SECOND: u32 = 50;
 const CALM: Nanos = Nanos(10_000_000_000);
 /// How long the card runs on with silence.
 const LINGER_MILLIS: u64 = 300;
-/// How long a card that failed is left alone.
-const RETRY_MILLIS: u64 = 1000;
+/// How long a card that failed is left alone, doubled with every failure in a row.
+const RETRY_MILLIS: u64 = 10;
+/// Doublings at most: 41 s.
+const RETRY_DOUBLINGS: u32 = 12;
 /// The shortest sleep, so that a card whose position moves in steps costs no busy wait.
 const NAP: Nanos = Nanos(200_000);
 
@@ -72,6 +74,10 @@ pub struct Engine {
     slack: u64,
     /// Frames that the card's DMA may leap.
     leap: u64,
+    /// Frames that it may have fetched past its position.
+    fetch_ahead: u64,
+    /// Failures of the card in a row.
+    failures: u32,
     live: bool,
     linger_until: Nanos,
     retry_at: Nanos,
@@ -94,6 +100,8 @@ impl Engine {
             calm_since: Nanos(0),
             slack: u64::MAX,
             leap: 0,
+            fetch_ahead: 0,
+            failures: 0,
             live: false,
             linger_until: Nanos(0),
             retry_at: Nanos(0),
@@ -132,14 +140,19 @@ impl Engine {
     /// Frames that mixing goes ahead of the card.
     #[must_use]
     pub const fn ahead(&self) -> u64 {
-        self.quantum + self.margin
+        self.quantum + self.reserve()
+    }
+
+    /// Frames ahead of the card's position that must be mixed by the time it gets there.
+    const fn reserve(&self) -> u64 {
+        self.margin + self.fetch_ahead
     }
 
     /// Frames that are left out before mixing begins or goes on after being late, so that it is
     /// not late at once again, and so that no stream is mixed further than it was written.
     fn guard(&self) -> u64 {
         let stride = self.stride.max(self.quantum);
-        (self.margin / 2).max(self.ahead().saturating_sub(stride))
+        (self.margin / 2 + self.fetch_ahead).max(self.ahead().saturating_sub(stride))
     }
 
     /// Reads how far the card is, and hushes what it fetched.
@@ -148,11 +161,14 @@ impl Engine {
             return;
         };
         let card = card.filter(|card| card.format() == self.format);
-        if timeline.advance(now, card, &self.silence).is_err() {
-            self.counters.card_faults = self.counters.card_faults.saturating_add(1);
-            self.retry_at = now.plus_millis(RETRY_MILLIS);
+        let failed = timeline.advance(now, card, &self.silence).is_err();
+        let fetched = timeline.fetched() + self.fetch_ahead;
+        let left = timeline.mixed().checked_sub(fetched);
+        if failed {
+            self.fail(now);
+        } else if now.0.saturating_sub(self.retry_at.0) > CALM.0 {
+            self.failures = 0;
         }
-        let left = timeline.mixed().checked_sub(timeline.fetched());
         if !self.live {
             return;
         }
@@ -180,6 +196,13 @@ impl Engine {
             }
         }
         self.counters.margin = self.margin;
+    }
+
+    /// Counts a failure of the card and leaves it alone for a while.
+    fn fail(&mut self, now: Nanos) {
+        self.counters.card_faults = self.counters.card_faults.saturating_add(1);
+        self.retry_at = now.plus_millis(RETRY_MILLIS << self.failures.min(RETRY_DOUBLINGS));
+        self.failures = self.failures.saturating_add(1);
     }
 
     /// Begins to watch how close the card comes.
@@ -229,9 +252,10 @@ impl Engine {
             self.leap = card.leap_frames() as u64;
             let first = u64::from(self.format.rate / MARGIN_FIRST_PER_SECOND) + self.leap;
             self.margin = self.margin.max(first);
-            if timeline.start(card).is_err() {
-                self.counters.card_faults = self.counters.card_faults.saturating_add(1);
-                self.retry_at = now.plus_millis(RETRY_MILLIS);
+            let failed = timeline.start(card).is_err();
+            self.fetch_ahead = card.fetch_ahead() as u64;
+            if failed {
+                self.fail(now);
             }
         }
     }
@@ -256,7 +280,7 @@ impl Engine {
         };
         let (fetched, mixed) = (timeline.fetched(), timeline.mixed());
         // Between deadlines guests wake the domain often; mixing a few frames then is dear.
-        if mixed > fetched + self.margin + self.quantum / 4 {
+        if mixed > fetched + self.reserve() + self.quantum / 4 {
             return 0;
         }
         (fetched + self.ahead()).saturating_sub(mixed)
@@ -288,7 +312,7 @@ impl Engine {
             Nanos(now.0.saturating_add(nap))
         };
         if self.live {
-            let reserve = timeline.fetched() + self.margin;
+            let reserve = timeline.fetched() + self.reserve();
             return Some(after(timeline.mixed().saturating_sub(reserve)));
         }
         let hush = timeline.unhushed().map(after);

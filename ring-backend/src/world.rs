@@ -196,6 +196,11 @@ pub trait Card {
     fn leap_frames(&self) -> usize {
         0
     }
+    /// Frames past its position that the DMA engine may have fetched: its FIFO. Known once
+    /// started.
+    fn fetch_ahead(&self) -> usize {
+        0
+    }
     /// Fills the ring with silence and lets the DMA engine run from frame 0.
     ///
     /// # Errors

@@ -138,7 +138,7 @@ fn a_card_that_does_not_start_or_loses_its_position_hangs_no_guest() {
         assert_eq!(player.linux.mishaps, Mishaps::default());
         assert_eq!(player.linux.xruns + player.drain_timeouts, 0);
         let faults = stage.plane.engine().card_faults;
-        assert!((1..=3).contains(&faults), "{faults} tries in a second");
+        assert!((4..=8).contains(&faults), "{faults} tries in a second");
     }
 }
 
@@ -156,11 +156,28 @@ fn a_card_that_comes_back_is_heard_again_within_the_second() {
     let before = card.heard.len();
     stage.run_millis(1000);
     let card = stage.card.as_ref().unwrap();
-    assert!(card.running() && card.starts == 2);
+    assert!(card.running() && (3..=8).contains(&card.starts));
     assert!(card.heard[before..].iter().any(|octet| *octet != 0));
     stage.run_to_the_end(8);
     assert_eq!(stage.players[0].linux.mishaps, Mishaps::default());
     assert_eq!(stage.players[0].linux.xruns, 0);
+}
+
+#[test]
+fn what_a_card_has_in_its_fifo_is_mixed_by_then() {
+    for fifo in [0, 24, 48, 192] {
+        let mut stage = Stage::new();
+        stage.card.as_mut().unwrap().fifo = fifo;
+        // Long enough for the margin to become as small as it gets.
+        let sound = noise(60 * 48_000);
+        stage.play(1, Params::stereo(9600, 2400), sound.clone());
+        stage.run_to_the_end(62);
+        let engine = stage.plane.engine();
+        assert_eq!(engine.underruns, 0, "FIFO of {fifo}");
+        assert!(engine.margin < 3 * 48, "{}", engine.margin);
+        assert_eq!(stage.card.as_ref().unwrap().late_frames, 0);
+        assert!(heard_once(&stage, &sound), "FIFO of {fifo}");
+    }
 }
 
 #[test]

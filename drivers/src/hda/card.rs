@@ -6,6 +6,8 @@ use super::codec::{Codec, CodecFault};
 use super::configuration::Configuration;
 use super::controller::{Codecs, Controller, Transport};
 use super::power::Power;
+use super::quirks::Quirks;
+use super::regs::INTCTL;
 use super::stream::{Causes, OutputStream, StreamSetup};
 use super::verb::{CodecAddress, SampleBits, StreamFormat, StreamTag, VerbFault};
 use crate::{Clock, DmaMemory, DmaPage, Micros, Regs};
@@ -16,6 +18,9 @@ pub const RATE: u32 = 48_000;
 pub const CHANNELS: u8 = 2;
 /// Tag of the output on the link.
 const TAG: StreamTag = StreamTag::ONE;
+/// More interrupts than this in [`STORM_SPAN`] are a storm; some ten a second are normal.
+const STORM: u32 = 200;
+const STORM_SPAN: Micros = Micros::millis(100);
 /// How long verbs may take in all while a card is brought up.
 const VERBS: Micros = Micros::millis(1500);
 
@@ -29,6 +34,8 @@ pub struct Options {
     pub interrupts: bool,
     /// How verbs travel.
     pub transport: Transport,
+    /// What the controller wants beyond the specification.
+    pub quirks: Quirks,
 }
 
 impl Default for Options {
@@ -39,6 +46,7 @@ impl Default for Options {
             ring_pages: 8,
             interrupts: false,
             transport: Transport::Rings,
+            quirks: Quirks::default(),
         }
     }
 }
@@ -71,6 +79,8 @@ pub struct Card<R: Regs, C: Clock, P: DmaPage> {
     pub(super) configuration: Configuration,
     pub(super) format: Format,
     interrupts: bool,
+    /// Interrupts since some point not long ago.
+    recent: (Micros, u32),
     pub(super) power: Power,
 }
 
@@ -85,11 +95,19 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         clock: C,
         options: &Options,
     ) -> Result<Self, CardError> {
-        let (mut controller, codecs) = Controller::reset(regs, memory, clock, options.transport)?;
-        controller.limit_verbs(Some(controller.clock.now().plus(VERBS)));
+        let (mut controller, codecs) =
+            Controller::reset(regs, memory, clock, options.transport, options.quirks)?;
+        let limit = controller.clock.now().plus(VERBS);
         let mut codec = Codec::new(CodecAddress::FIRST);
         let mut configuration = Configuration::new();
-        find(&mut controller, codecs, &mut codec, &mut configuration)?;
+        find(
+            &mut controller,
+            codecs,
+            &mut codec,
+            &mut configuration,
+            limit,
+        )?;
+        controller.limit_verbs(Some(limit));
         let bits = configuration
             .output_bits(&codec.graph)
             .ok_or(CardError::NoFormat)?;
@@ -113,6 +131,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             configuration,
             format,
             interrupts: options.interrupts,
+            recent: (Micros(0), 0),
             power: Power::default(),
         };
         card.set_up()?;
@@ -237,25 +256,50 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     /// Serves an interrupt: clears all its causes and says what they were. A stream that could
     /// not read its descriptors has lost its position; the device is quiet then.
     pub fn interrupt(&mut self) -> Causes {
-        let causes = self.stream.interrupt(&mut self.controller);
+        let mut causes = self.stream.interrupt(&mut self.controller);
         if causes.descriptor_error {
             self.quiesce();
         }
+        causes.storm = self.storms();
+        if causes.storm {
+            // The position is read all the same, by whoever keeps time.
+            self.interrupts = false;
+            INTCTL.write(&mut self.controller.regs, 0);
+        }
         causes
+    }
+
+    /// Counts an interrupt; whether there were too many of late.
+    fn storms(&mut self) -> bool {
+        let now = self.controller.clock.now();
+        let (since, count) = self.recent;
+        self.recent = if now.since(since) < STORM_SPAN {
+            (since, count.saturating_add(1))
+        } else {
+            (now, 1)
+        };
+        self.recent.1 >= STORM
     }
 }
 
-/// The first codec with an output, and what it is used for, in place. Others may be silent: a
-/// display codec whose graphics driver is in another domain often is.
+/// The first codec with an output, and what it is used for, in place. Others may be silent, or
+/// slow: a display codec whose graphics driver is in another domain often is. So each but the last
+/// has only half of the time that is left until `limit`.
 fn find<R: Regs, C: Clock + Clone, P: DmaPage>(
     controller: &mut Controller<R, C, P>,
     codecs: Codecs,
     codec: &mut Codec,
     configuration: &mut Configuration,
+    limit: Micros,
 ) -> Result<(), CardError> {
     let mut furthest = CardError::CodecSilent;
-    for address in codecs.addresses() {
+    let mut addresses = codecs.addresses().peekable();
+    while let Some(address) = addresses.next() {
         let clock = controller.clock.clone();
+        let now = clock.now();
+        let half = now.plus(Micros(limit.since(now).0 / 2));
+        let last = addresses.peek().is_none();
+        controller.limit_verbs(Some(if last { limit } else { half }));
         codec.address = address;
         let error = match codec.read(controller, &clock) {
             Ok(()) => {
@@ -264,15 +308,17 @@ fn find<R: Regs, C: Clock + Clone, P: DmaPage>(
                     return Ok(());
                 }
                 configuration.choose_any_format(&codec.graph);
-                if configuration.outputs().is_empty() {
+                if !configuration.outputs().is_empty() {
+                    CardError::NoFormat
+                } else if codec.graph.has_analog_output() {
                     CardError::NoPath
                 } else {
-                    CardError::NoFormat
+                    CardError::NoAnalog
                 }
             }
             Err(CodecFault::NoAudioFunction) => CardError::NoAudioFunction,
-            Err(CodecFault::Verb(VerbFault::Silent)) => CardError::CodecSilent,
-            Err(CodecFault::Verb(fault)) => return Err(fault.into()),
+            Err(CodecFault::Verb(VerbFault::Absent)) => return Err(CardError::Absent),
+            Err(CodecFault::Verb(fault)) => fault.into(),
         };
         if progress(error) > progress(furthest) {
             furthest = error;
@@ -284,8 +330,10 @@ fn find<R: Regs, C: Clock + Clone, P: DmaPage>(
 /// How close to playing a codec came that failed so.
 const fn progress(error: CardError) -> u8 {
     match error {
-        CardError::NoFormat => 3,
-        CardError::NoPath => 2,
+        CardError::NoFormat => 5,
+        CardError::NoPath => 4,
+        CardError::TooSlow => 3,
+        CardError::NoAnalog => 2,
         CardError::NoAudioFunction => 1,
         _ => 0,
     }

@@ -1,5 +1,6 @@
 //! The controller: reset, verbs by whichever way works, and off (§3.3, §4).
 
+use super::quirks::Quirks;
 use super::regs::{
     DPLBASE, DPLBASE_ENABLE, DPUBASE, GCAP, GCTL, GCTL_CRST, INTCTL, SD_RUN, STATESTS, StreamRegs,
     WAKEEN,
@@ -110,6 +111,7 @@ pub struct Controller<R: Regs, C: Clock, P: DmaPage> {
     /// Time.
     pub(super) clock: C,
     capabilities: Capabilities,
+    pub(super) quirks: Quirks,
     link: Link,
     /// Both rings and the position buffer.
     page: P,
@@ -129,22 +131,24 @@ impl<R: Regs, C: Clock, P: DmaPage> Controller<R, C, P> {
         memory: &mut M,
         clock: C,
         transport: Transport,
+        quirks: Quirks,
     ) -> Result<(Self, Codecs), CardError> {
         let codecs = find_codecs(&mut regs, &clock)?;
         let capabilities = Capabilities::parse(GCAP.read(&regs));
-        let Some(page) = page(memory, capabilities) else {
+        let Some(page) = page(memory, reach(capabilities, quirks)) else {
             quiesce(&mut regs, &clock);
             return Err(CardError::NoMemory);
         };
         let rings = match transport {
-            Transport::Immediate => None,
-            Transport::Rings => Rings::start(&mut regs, &clock, &page),
+            Transport::Rings if !quirks.immediate => Rings::start(&mut regs, &clock, &page),
+            _ => None,
         };
         let positions = write_positions(&mut regs, &page);
         let controller = Self {
             regs,
             clock,
             capabilities,
+            quirks,
             link: rings.map_or(Link::Immediate, Link::Rings),
             page,
             positions,
@@ -205,7 +209,7 @@ impl<R: Regs, C: Clock, P: DmaPage> Controller<R, C, P> {
 
     /// Takes a page that the controller can reach.
     pub fn page<M: DmaMemory<Page = P>>(&self, memory: &mut M) -> Option<P> {
-        page(memory, self.capabilities)
+        page(memory, reach(self.capabilities, self.quirks))
     }
 }
 
@@ -235,7 +239,11 @@ impl<R: Regs, C: Clock, P: DmaPage> Verbs for Controller<R, C, P> {
             // Is it the codec or the rings? The other way tells.
             rings::stop(regs, clock);
         }
-        let answer = immediate::ask(regs, clock, command);
+        let mut answer = immediate::ask(regs, clock, command);
+        if answer.is_none() && matches!(link, Link::Immediate) {
+            // There is no third way. Every verb here may be said twice.
+            answer = immediate::ask(regs, clock, command);
+        }
         match (&answer, &mut *link) {
             (Some(_), _) => *link = Link::Immediate,
             (None, Link::Rings(rings)) => {
@@ -254,9 +262,17 @@ impl<R: Regs, C: Clock, P: DmaPage> Verbs for Controller<R, C, P> {
     }
 }
 
-fn page<M: DmaMemory>(memory: &mut M, capabilities: Capabilities) -> Option<M::Page> {
-    let page = memory.page(!capabilities.wide)?;
-    (capabilities.wide || rings::high(page.bus_address()) == 0).then_some(page)
+/// Bits of a DMA address.
+const fn reach(capabilities: Capabilities, quirks: Quirks) -> u8 {
+    if capabilities.wide { quirks.bits } else { 32 }
+}
+
+/// A page whose address has so many bits: any that has, or one that was asked for below 4 GiB.
+fn page<M: DmaMemory>(memory: &mut M, bits: u8) -> Option<M::Page> {
+    let past = |page: &M::Page| page.bus_address().checked_shr(bits.into()).unwrap_or(0);
+    let any = if bits > 32 { memory.page(false) } else { None };
+    any.filter(|page| past(page) == 0)
+        .or_else(|| memory.page(true).filter(|page| past(page) == 0))
 }
 
 /// Has the controller write positions into its page; whether it does.

@@ -323,6 +323,13 @@ impl Graph {
         })
     }
 
+    /// Whether there is an analog converter for output at all.
+    #[must_use]
+    pub fn has_analog_output(&self) -> bool {
+        self.widgets()
+            .any(|(_, widget)| widget.caps.kind() == Kind::Dac && !widget.caps.digital())
+    }
+
     /// Every widget with its node, in order.
     pub fn widgets(&self) -> impl Iterator<Item = (Nid, &Widget)> {
         let widgets = self.entries.iter().map(|entry| &entry.widget);

@@ -17,6 +17,7 @@ pub mod path;
 pub mod pins;
 pub mod position;
 pub mod power;
+pub mod quirks;
 pub mod regs;
 mod rings;
 pub mod stream;
@@ -41,6 +42,8 @@ pub enum CardError {
     CodecSilent,
     /// The codecs answer but none has an audio function group.
     NoAudioFunction,
+    /// The codecs have digital converters only: a display's, whose sound is the graphics driver's.
+    NoAnalog,
     /// No output pin of any codec reaches an analog converter.
     NoPath,
     /// The converter of the path takes no 48 kHz PCM that this driver can make.
@@ -77,6 +80,7 @@ impl fmt::Display for CardError {
             Self::NoCodec => "no codec on the link",
             Self::CodecSilent => "the codec does not answer",
             Self::NoAudioFunction => "no codec has an audio function",
+            Self::NoAnalog => "no analog codec, only a display's",
             Self::NoPath => "no output pin reaches an analog converter",
             Self::NoFormat => "the converter takes no 48 kHz PCM",
             Self::TooSlow => "the codec answers too slowly",

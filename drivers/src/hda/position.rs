@@ -49,8 +49,7 @@ impl Position {
     /// Takes the offset that the stream shows at `now`; the octets since the start.
     ///
     /// # Errors
-    /// `PositionLost`: the offset is past the ring's end, or nothing sensible came for a fifth of
-    /// a second.
+    /// `PositionLost`: nothing sensible came for a fifth of a second.
     pub fn advance(&mut self, offset: u32, now: Micros) -> Result<u64, CardError> {
         // From look to look, so that an offset that stands still is not taken for whole rounds.
         let expected = self.octets_in(now.since(self.seen));
@@ -64,11 +63,12 @@ impl Position {
             .saturating_add(expected.saturating_mul(TOLERANCE_64) / 64);
 
         let offset = u64::from(offset);
-        if offset > self.ring {
-            return Err(CardError::PositionLost);
-        }
         let offset = if offset == self.ring { 0 } else { offset };
-        let ahead = self.advance_near(offset, expected);
+        let ahead = if offset < self.ring {
+            self.advance_near(offset, expected)
+        } else {
+            0
+        };
         if ahead > 0 && ahead <= self.allowance {
             self.allowance = self.allowance.saturating_sub(ahead);
             self.total = self.total.saturating_add(ahead);
@@ -87,14 +87,20 @@ impl Position {
         now.since(*self.stalled.get_or_insert(now))
     }
 
+    /// Whether the count moved at the latest look.
+    #[must_use]
+    pub const fn moves(&self) -> bool {
+        self.stalled.is_none()
+    }
+
     /// Whether the count was seen to stand still for `span`.
     #[must_use]
     pub fn stands(&self, now: Micros, span: Micros) -> bool {
         self.stalled.is_some_and(|since| now.since(since) >= span)
     }
 
-    /// Takes an offset that something else shows, instead of one that stood still or made no
-    /// sense since the count last moved; `None` if this one does not move it either.
+    /// Takes an offset that something else shows, instead of those that did not move the count
+    /// since it last moved; `None` if this one does not move it either.
     pub fn retake(&mut self, offset: u32, now: Micros) -> Option<u64> {
         let (total, seen) = (self.total, self.seen);
         self.seen = self.moved;
@@ -216,12 +222,9 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_past_the_ring_is_lost_and_its_very_end_is_its_start() {
+    fn an_offset_past_the_ring_moves_nothing_and_its_very_end_is_its_start() {
         let mut position = Position::new(RING, RATE, Micros(0));
-        assert_eq!(
-            position.advance(u32::MAX, Micros(10)),
-            Err(CardError::PositionLost)
-        );
+        assert_eq!(position.advance(u32::MAX, Micros(10)), Ok(0));
         let round = Micros(u64::from(RING) * 1_000_000 / u64::from(RATE));
         assert_eq!(position.advance(RING, round), Ok(u64::from(RING)));
     }

@@ -221,9 +221,9 @@ impl StreamRegs {
     pub const fn lvi(self) -> Reg<u16, ReadWrite> {
         self.at(0xC)
     }
-    /// FIFO size in octets, valid once the format is set.
+    /// FIFO size in octets, valid once the format is set. Writable on few chips only.
     #[must_use]
-    pub const fn fifos(self) -> Reg<u16, ReadOnly> {
+    pub const fn fifos(self) -> Reg<u16, ReadWrite> {
         self.at(0x10)
     }
     /// Format.

@@ -22,6 +22,8 @@ pub const RING_PAGES: usize = 64;
 const SETTLE: Micros = Micros::millis(5);
 /// How long a position may stand still before the other way to read it is asked.
 const SUSPECT: Micros = Micros::millis(20);
+/// `SDnFIFOS` of chips whose FIFO may be chosen: 128 octets instead of 192.
+const SMALL_FIFO: u16 = 0x7F;
 /// Looks at the causes of one interrupt. An edge is sent only when something new comes after
 /// all were clear.
 const LOOKS: u8 = 4;
@@ -37,6 +39,8 @@ pub struct Causes {
     pub fifo_error: bool,
     /// The DMA engine could not read its descriptors; it has stopped.
     pub descriptor_error: bool,
+    /// There were so many that they were switched off.
+    pub storm: bool,
 }
 
 /// An output stream with its ring.
@@ -51,6 +55,8 @@ pub struct OutputStream<P> {
     position: Option<Position>,
     /// Whether the position buffer tells the position, because `SDnLPIB` was caught lying.
     by_buffer: bool,
+    /// What the other one showed when this one was first seen to stand still.
+    witness: Option<u32>,
 }
 
 /// What a stream is made with.
@@ -105,6 +111,7 @@ impl<P: DmaPage> OutputStream<P> {
             ring,
             position: None,
             by_buffer: false,
+            witness: None,
         })
     }
 
@@ -141,6 +148,7 @@ impl<P: DmaPage> OutputStream<P> {
             INTCTL.write(regs, 0);
             0
         };
+        self.witness = None;
         let ctl = self.regs.ctl();
         ctl.write(regs, causes);
         ctl.write(regs, causes | SD_RUN);
@@ -190,6 +198,9 @@ impl<P: DmaPage> OutputStream<P> {
         stream.tag().write(regs, tag);
         stream.cbl().write(regs, self.ring_length());
         stream.fmt().write(regs, self.format.get());
+        if controller.quirks.fifo {
+            stream.fifos().write(regs, SMALL_FIFO);
+        }
         stream.lvi().write(regs, last);
         stream.bdpl().write(regs, low(list));
         stream.bdpu().write(regs, high(list));
@@ -254,11 +265,20 @@ impl<P: DmaPage> OutputStream<P> {
             _ => (link, buffer),
         };
         let total = position.advance(offset, now);
-        if (total.is_err() || position.stands(now, SUSPECT))
-            && let Some(taken) = other.and_then(|other| position.retake(other, now))
-        {
-            self.by_buffer = !self.by_buffer;
-            return Ok(taken);
+        match other {
+            _ if position.moves() => self.witness = None,
+            // They differ by the FIFO, so what counts is whether the other one moves.
+            Some(other) if self.witness.is_some_and(|before| before != other) => {
+                if position.stands(now, SUSPECT)
+                    && let Some(taken) = position.retake(other, now)
+                {
+                    self.by_buffer = !self.by_buffer;
+                    self.witness = None;
+                    return Ok(taken);
+                }
+            }
+            _ if self.witness.is_none() => self.witness = other,
+            _ => {}
         }
         total
     }

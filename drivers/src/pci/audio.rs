@@ -3,25 +3,28 @@
 use core::fmt;
 
 use super::config::{
-    BAR0, BAR1, CAPABILITIES, CAPABILITY_EXPRESS, CLASS, COMMAND, COMMAND_MASTER, COMMAND_MEMORY,
-    ID, INTERRUPT_LINE, STATUS, STATUS_CAPABILITIES, bar_is_wide, memory_bar,
+    BAR0, BAR1, BAR4, CAPABILITIES, CAPABILITY_EXPRESS, CLASS, COMMAND, COMMAND_MASTER,
+    COMMAND_MEMORY, ID, INTERRUPT_LINE, STATUS, STATUS_CAPABILITIES, bar_is_wide, memory_bar,
 };
 use super::front::{OpError, PciFront, Width};
 use super::handshake::Function;
 use super::{Address, OpChannel};
 use crate::Clock;
+use crate::hda::quirks::{self, Fix};
 
 /// Class and subclass of an HD Audio function.
 const HD_AUDIO: u32 = 0x0403;
+/// Of one with a DSP before it, which need not be used.
+const WITH_DSP: u32 = 0x0401;
 /// Octets of the registers that are of use: the last is that of stream descriptor 29 at 0x43C.
 pub const REGISTERS: usize = 0x1000;
 /// Capabilities followed before a list counts as endless.
 const CAPABILITY_LIMIT: u8 = 48;
 
 const INTEL: u32 = 0x8086;
-const AMD: u32 = 0x1022;
-const ATI: u32 = 0x1002;
-const NVIDIA: u32 = 0x10DE;
+/// `CGCTL` of Intel's since Skylake, and MISCBDCGE in it: gates the clock under a link reset.
+const CGCTL: u16 = 0x48;
+const MISCBDCGE: u32 = 1 << 6;
 
 /// Why there is no card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,13 +81,18 @@ pub fn find<O: OpChannel, C: Clock>(
 ) -> Result<AudioFunction, AudioError> {
     for function in functions {
         let address = function.address;
-        if front.read(address, CLASS, Width::Four)? >> 16 != HD_AUDIO {
+        let class = front.read(address, CLASS, Width::Four)? >> 16;
+        if class != HD_AUDIO && class != WITH_DSP {
+            continue;
+        }
+        let id = front.read(address, ID, Width::Four)?;
+        if class == WITH_DSP && id & 0xFFFF != INTEL {
             continue;
         }
         return Ok(AudioFunction {
             address,
             host: function.host,
-            id: front.read(address, ID, Width::Four)?,
+            id,
             registers: registers(front, address)?,
         });
     }
@@ -150,9 +158,8 @@ impl AudioFunction {
         Ok(super::front::Pirq(line))
     }
 
-    /// Asks for what Linux sets on such controllers: audio traffic in class 0 on Intel (else
-    /// noise), and DMA that snoops caches. The backend drops or refuses these writes unless it is
-    /// permissive, and the card mostly works without them.
+    /// Asks for what Linux sets on such controllers (see [`quirks`]). The backend drops or refuses
+    /// these writes unless it is permissive, and the card mostly works without them.
     ///
     /// # Errors
     /// The backend is silent.
@@ -160,19 +167,16 @@ impl AudioFunction {
         &self,
         front: &mut PciFront<O, C>,
     ) -> Result<(), AudioError> {
-        match self.id & 0xFFFF {
-            INTEL => {
-                self.update(front, 0x44, 0x07, 0)?;
-                self.snoop(front)
+        for fix in quirks::of(self.id) {
+            match fix {
+                Fix::Octet { at, mask, value } => {
+                    self.update(front, at, mask.into(), value.into())?;
+                }
+                Fix::Snoop => self.snoop(front)?,
+                Fix::Immediate | Fix::Fifo | Fix::Bits(_) => {}
             }
-            AMD | ATI => self.update(front, 0x42, 0x07, 0x02),
-            NVIDIA => {
-                self.update(front, 0x4E, 0x0F, 0x0F)?;
-                self.update(front, 0x4D, 0x01, 0x01)?;
-                self.update(front, 0x4C, 0x01, 0x01)
-            }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Clears "enable no snoop" of the PCI Express device control (PCIe 3.0, 7.8.4).
@@ -181,7 +185,13 @@ impl AudioFunction {
             return Ok(());
         };
         let no_snoop = 1 << (11 - 8);
-        self.update(front, capability.saturating_add(9), no_snoop, 0)
+        self.update(front, capability.saturating_add(9), no_snoop, 0)?;
+        // Those with a DSP, which has a BAR, have this too. Linux gates the clock again after the
+        // reset, to save power; here another reset may come at any time.
+        if front.read(self.address, BAR4, Width::Four)? != 0 {
+            self.update(front, CGCTL, MISCBDCGE, 0)?;
+        }
+        Ok(())
     }
 
     /// Where a capability is, if the function has it.

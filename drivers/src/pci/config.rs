@@ -12,6 +12,8 @@ pub const CLASS: u16 = 0x08;
 pub const BAR0: u16 = 0x10;
 /// Second base address register.
 pub const BAR1: u16 = 0x14;
+/// Fifth base address register.
+pub const BAR4: u16 = 0x20;
 /// First capability, 8 bits.
 pub const CAPABILITIES: u16 = 0x34;
 /// Interrupt line, 8 bits: for us the pirq of the line interrupt.

@@ -20,6 +20,8 @@ pub struct FakeCard {
     fetched: u64,
     /// The position is told in multiples of this many frames.
     pub step: u64,
+    /// Frames that the DMA fetches past the position it tells.
+    pub fifo: u64,
     /// The clock's error in parts per million.
     pub ppm: i64,
     /// Starting fails.
@@ -47,6 +49,7 @@ impl FakeCard {
             started: None,
             fetched: 0,
             step: 1,
+            fifo: 0,
             ppm: 0,
             refuses: false,
             lost: false,
@@ -70,7 +73,7 @@ impl FakeCard {
         let rate = i128::from(self.format.rate) * i128::from(1_000_000 + self.ppm);
         let frames = (nanos * rate / 1_000_000_000_000_000) as u64;
         let octets = self.format.frame_octets();
-        while self.fetched < frames {
+        while self.fetched < frames + self.fifo {
             let at = (self.fetched % self.ring_frames as u64) as usize * octets;
             self.heard.extend_from_slice(&self.ring[at..at + octets]);
             self.fetched += 1;
@@ -98,6 +101,10 @@ impl Card for FakeCard {
         self.ring_frames
     }
 
+    fn fetch_ahead(&self) -> usize {
+        self.fifo as usize
+    }
+
     fn start(&mut self) -> Result<(), CardFault> {
         assert!(self.started.is_none(), "a running card is not started");
         if self.refuses {
@@ -119,7 +126,8 @@ impl Card for FakeCard {
         if self.lost || self.started.is_none() {
             return Err(CardFault);
         }
-        Ok(self.fetched / self.step * self.step)
+        let told = self.fetched.saturating_sub(self.fifo);
+        Ok(told / self.step * self.step)
     }
 
     fn write(&mut self, at: u64, frames: &[u8]) {

@@ -182,6 +182,9 @@ impl State {
             return;
         }
         self.controller.apply(register, at, octets, value);
+        if self.faults.fifo_writable && register.offset >= 0x80 && register.offset & 0x1F == 0x10 {
+            self.controller.put(register.offset, 2, value + 1);
+        }
         match register.offset {
             GCTL => self.global_control(old),
             0x4A..=0x4D | 0x48 | 0x58..=0x5D | 0x68 => {

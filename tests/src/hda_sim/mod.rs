@@ -84,6 +84,12 @@ pub struct Faults {
     pub bad_descriptor: bool,
     /// Interrupt messages are lost.
     pub deaf: bool,
+    /// This verb is not answered, once.
+    pub unanswered_at: Option<u64>,
+    /// One verb in a hundred is not answered, at random from this seed.
+    pub unanswered_some: Option<u32>,
+    /// The size of FIFOs may be written, as on ICH6.
+    pub fifo_writable: bool,
 }
 
 /// Everything a machine with a sound card has.
@@ -94,7 +100,8 @@ pub struct State {
     now_ns: u64,
     accesses: u64,
     pages: BTreeMap<u64, Box<[u8; 4096]>>,
-    next_page: u64,
+    /// Where the next page will lie.
+    pub next_page: u64,
     /// Pages still to be had.
     pub pages_left: usize,
     controller: Controller,

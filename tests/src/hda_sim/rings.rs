@@ -145,6 +145,13 @@ impl State {
         }
     }
 
+    fn unanswered_by_chance(&mut self) -> bool {
+        self.faults.unanswered_some.as_mut().is_some_and(|seed| {
+            *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (*seed >> 8).is_multiple_of(100)
+        })
+    }
+
     /// Asks the codec that a command is for; `None` if it does not answer.
     fn ask(&mut self, command: u32) -> Option<u32> {
         let count = self.verbs;
@@ -152,6 +159,8 @@ impl State {
         let faults = self.faults;
         if faults.silent_from.is_some_and(|from| count >= from)
             || faults.unanswered_every.is_some_and(|n| count % n == n - 1)
+            || faults.unanswered_at == Some(count)
+            || self.unanswered_by_chance()
         {
             return None;
         }

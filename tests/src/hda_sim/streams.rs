@@ -3,7 +3,7 @@
 use super::registers::{STREAMS, stream_base};
 use super::{Model, State};
 
-/// How far a chip fetches ahead of the link.
+/// How far a chip fetches ahead of the link, unless told otherwise.
 const FIFO: u64 = 192;
 /// QEMU's DMA timer.
 const QEMU_STEP_NS: u64 = 1_000_000;
@@ -85,13 +85,13 @@ impl State {
             return;
         }
         if control & 2 != 0 && old & 2 == 0 {
-            let now = self.now_ns;
+            let (now, fifo) = (self.now_ns, self.fifo(index));
             let stream = &mut self.controller.streams[index];
             if self.model == Model::Qemu {
                 *stream = StreamState::default();
             }
             stream.started = now;
-            stream.resumed = stream.fetched.saturating_sub(FIFO);
+            stream.resumed = stream.fetched.saturating_sub(fifo);
             let list = self.descriptors(base);
             self.controller.streams[index].list = list;
         }
@@ -128,6 +128,7 @@ impl State {
                 continue;
             }
             let format = self.controller.get(base + 0x12, 2);
+            let fifo = self.fifo(index);
             let stream = &self.controller.streams[index];
             let halted = self.faults.halted_at.map(|at| at * 1000);
             let now = match halted.filter(|&at| stream.started < at) {
@@ -142,14 +143,13 @@ impl State {
                 }
                 Model::Chip => {
                     let octets = elapsed * octets_per_second(format) / 1_000_000_000;
-                    octets / frame_octets(format) * frame_octets(format) + FIFO + stream.resumed
+                    octets / frame_octets(format) * frame_octets(format) + fifo + stream.resumed
                 }
             };
             let fetched = stream.fetched;
             self.fetch(index, due.saturating_sub(fetched));
             let ring = u64::from(self.controller.get(base + 8, 4)).max(1);
-            let ahead = if self.model == Model::Chip { FIFO } else { 0 };
-            let link = self.controller.streams[index].fetched.saturating_sub(ahead);
+            let link = self.controller.streams[index].fetched.saturating_sub(fifo);
             let shown = match &mut self.faults.link_noise {
                 Some(noise) => {
                     *noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -159,6 +159,14 @@ impl State {
             };
             self.controller.put(base + 4, 4, (shown % ring) as u32);
             self.write_position(index, ring);
+        }
+    }
+
+    /// Octets that a stream fetches ahead of the link.
+    fn fifo(&self, index: usize) -> u64 {
+        match self.model {
+            Model::Qemu => 0,
+            Model::Chip => self.controller.get(stream_base(index) + 0x10, 2).into(),
         }
     }
 
