@@ -17,14 +17,14 @@ _start:
     call start
     ud2
 
-# 32 bytes each, indexed by hypercall number, as xen-sys expects. rcx and r11, which `syscall`
-# destroys, survive: the crate's callers do not name them as clobbered.
+# 32 bytes each, indexed by hypercall number (below 64, `xen.h`), as xen-sys expects. rcx and r11,
+# which `syscall` destroys, survive: the crate's callers do not name them as clobbered.
     .section .text.hypercall, "ax"
-    .balign 4096
+    .balign 32
     .global HYPERCALL_PAGE
 HYPERCALL_PAGE:
     .set number, 0
-    .rept 128
+    .rept 64
     .balign 32
     push rcx
     push r11
