@@ -90,6 +90,12 @@ impl HdaCard {
         Some(Nanos(next.0.saturating_mul(1000)))
     }
 
+    /// How often the card went to low power, and the microseconds that the last way back took.
+    pub const fn rests(&self) -> (u32, u64) {
+        let (rests, wake) = self.card.rests();
+        (rests, wake.0)
+    }
+
     /// Switches the card off in an order that is not heard.
     pub fn shut_down(&mut self) {
         self.card.shut_down();

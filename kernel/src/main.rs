@@ -117,7 +117,7 @@ fn main(boot: &Boot) -> ! {
 
     loop {
         event::take(ring.port());
-        backend.count_loop(counters(entered));
+        backend.count_loop(counters(entered, card.as_ref()));
         if let Some(card) = &mut card {
             card.serve();
         }
@@ -151,12 +151,15 @@ fn find_card(
 }
 
 /// What the loop has cost so far.
-fn counters(entered: Nanos) -> LoopCounters {
+fn counters(entered: Nanos, card: Option<&HdaCard>) -> LoopCounters {
+    let (rests, wake_us) = card.map_or((0, 0), HdaCard::rests);
     let now = time::now();
     let (wakeups, asleep) = event::sleeps();
     LoopCounters {
         now,
         wakeups,
+        rests,
+        wake_us,
         busy_ns: now.0.saturating_sub(entered.0).saturating_sub(asleep),
     }
 }

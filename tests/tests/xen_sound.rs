@@ -221,6 +221,44 @@ fn without_a_card_guests_still_play_in_time() {
     );
 }
 
+/// The value of `key=` in the line of the script that begins with `what`.
+fn figure(outcome: &Outcome, what: &str, key: &str) -> u64 {
+    let line = outcome.said().find(|line| line.contains(what));
+    line.and_then(|line| {
+        let words = line.split_whitespace();
+        words
+            .filter_map(|word| word.split_once('='))
+            .find(|(name, _)| *name == key)?
+            .1
+            .parse()
+            .ok()
+    })
+    .unwrap_or_else(|| panic!("no {key} in '{what}'\n{outcome}"))
+}
+
+#[test]
+fn a_card_that_rested_plays_the_next_sound_whole() {
+    let dir = material("idle");
+    let files = [dir.join("first.wav"), dir.join("second.wav")];
+    let first = stereo(&files[0], signal::noise(9, 2 * RATE as usize));
+    let second = stereo(&files[1], signal::noise(10, 2 * RATE as usize));
+    let (outcome, recording) = run(include_str!("../scripts/idle.sh"), &[&files[0], &files[1]]);
+    let Match::At(at) = exact::find(&first, &recording.frames) else {
+        panic!("the first sound is not whole\n{outcome}");
+    };
+    let rest = &recording.frames[at + first.len()..];
+    let found = exact::find(&second, rest);
+    assert!(matches!(found, Match::At(_)), "{found}\n{outcome}");
+    let rests = |what| figure(&outcome, what, "card_rests");
+    assert_eq!(rests("LOOP rested"), rests("LOOP played") + 1, "{outcome}");
+    let woke = figure(&outcome, "LOOP again", "card_wake_us");
+    assert!((1..50_000).contains(&woke), "{woke} µs\n{outcome}");
+    let wakeups = |what| figure(&outcome, what, "wakeups");
+    let wakeups = wakeups("LOOP rested") - wakeups("LOOP played");
+    assert!(wakeups < 100, "{wakeups} wake-ups in 10 s\n{outcome}");
+    println!("{wakeups} wake-ups in the pause, awake again within {woke} µs");
+}
+
 #[test]
 fn shutting_the_audio_domain_down_leaves_the_card_quiet() {
     let file = material("shutdown").join("noise.wav");

@@ -82,6 +82,8 @@ pub struct Card<R: Regs, C: Clock, P: DmaPage> {
     /// Interrupts since some point not long ago.
     recent: (Micros, u32),
     pub(super) power: Power,
+    pub(super) rests: u32,
+    pub(super) woke_in: Micros,
 }
 
 impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
@@ -133,6 +135,8 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             interrupts: options.interrupts,
             recent: (Micros(0), 0),
             power: Power::default(),
+            rests: 0,
+            woke_in: Micros(0),
         };
         card.set_up()?;
         card.controller.limit_verbs(None);

@@ -84,6 +84,12 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         }
     }
 
+    /// How often it went to low power, and how long the last way back took.
+    #[must_use]
+    pub const fn rests(&self) -> (u32, Micros) {
+        (self.rests, self.woke_in)
+    }
+
     /// Goes to low power at once, without a pop, in half a second at most.
     pub fn shut_down(&mut self) {
         if self.stop().is_err() {
@@ -122,7 +128,10 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             Power::Leaving { until } => match self.has_left() {
                 Ok(false) if now < until => Ok((self.power, now.plus(LOOK))),
                 // The link goes last, and a codec that does not answer cannot be waited for.
-                _ => Err(VerbFault::Silent),
+                _ => {
+                    self.rests = self.rests.saturating_add(1);
+                    Err(VerbFault::Silent)
+                }
             },
             Power::Off => return None,
         };
@@ -141,14 +150,15 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     /// What stood in the way; the device is quiet then.
     pub fn wake(&mut self) -> Result<(), CardError> {
         if !matches!(self.power, Power::On { .. }) {
-            let limit = self.controller.clock.now().plus(VERBS);
-            self.controller.limit_verbs(Some(limit));
+            let begin = self.controller.clock.now();
+            self.controller.limit_verbs(Some(begin.plus(VERBS)));
             let woken = self.ascend();
             self.controller.limit_verbs(None);
             if woken.is_err() {
                 self.quiesce();
                 return woken;
             }
+            self.woke_in = self.controller.clock.now().since(begin);
         }
         self.power = Power::default();
         Ok(())

@@ -3,7 +3,7 @@
 //! ```text
 //! data/state                      running devices=2 connected=1, or `no card devices=…`
 //! data/card                       what the kernel says of the card
-//! data/loop                       now_ns=… wakeups=… busy_ns=…
+//! data/loop                       now_ns=… wakeups=… busy_ns=… card_rests=… card_wake_us=…
 //! data/ready                      what the kernel says of its start, once it is over
 //! data/held                       pages=… ports=… watches=… devices=… streams=… buffers=…
 //! data/policy                     the node of a policy that makes no sense, if there is one
@@ -54,6 +54,10 @@ pub struct LoopCounters {
     pub wakeups: u64,
     /// Time spent awake, in nanoseconds.
     pub busy_ns: u64,
+    /// Times the card went to low power.
+    pub rests: u32,
+    /// How long it took to wake from that last, in microseconds.
+    pub wake_us: u64,
 }
 
 /// What is written of one slot's device: a fingerprint per node, 0 for a node that is not there.

@@ -9,8 +9,8 @@ use heapless::{String, Vec};
 
 pub(super) fn loop_text(counters: LoopCounters) -> Value {
     text(&format_args!(
-        "now_ns={} wakeups={} busy_ns={}",
-        counters.now.0, counters.wakeups, counters.busy_ns
+        "now_ns={} wakeups={} busy_ns={} card_rests={} card_wake_us={}",
+        counters.now.0, counters.wakeups, counters.busy_ns, counters.rests, counters.wake_us
     ))
 }
 

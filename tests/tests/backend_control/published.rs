@@ -129,6 +129,7 @@ fn a_playing_stream_is_published_twice_a_second_and_an_idle_one_not_at_all() {
             now: site.now,
             wakeups: second,
             busy_ns: 5,
+            ..LoopCounters::default()
         });
         site.run(500);
         site.backend.plane_mut().frames += 24_000;
@@ -243,6 +244,7 @@ fn an_idle_domain_publishes_its_counters_when_asked_and_then_rests() {
         now: Nanos(wakeups),
         wakeups,
         busy_ns: 5,
+        ..LoopCounters::default()
     };
     site.backend.count_loop(counters(77));
     site.run(2_000);
