@@ -131,6 +131,10 @@ impl Timeline {
             && let Some(at) = self.mixed.checked_sub(origin)
         {
             card.write(at, octets);
+            if self.hushed >= self.put_end {
+                // What lies before was silent all the time, and may lie where this does.
+                self.hushed = self.hushed.max(self.mixed);
+            }
             self.put_end = self.mixed.saturating_add(frames);
         }
         self.mixed = self.mixed.saturating_add(frames);
