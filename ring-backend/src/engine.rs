@@ -137,6 +137,12 @@ impl Engine {
             .map_or((0, 0), |timeline| (timeline.fetched(), timeline.mixed()))
     }
 
+    /// Frames of the card that the domain sleeps at most.
+    #[must_use]
+    pub const fn quantum(&self) -> u64 {
+        self.quantum
+    }
+
     /// Frames that mixing goes ahead of the card.
     #[must_use]
     pub const fn ahead(&self) -> u64 {

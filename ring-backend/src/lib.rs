@@ -26,6 +26,7 @@ pub mod engine;
 pub mod event;
 pub mod format;
 pub mod hw_params;
+pub mod intake;
 pub mod link;
 pub mod meter;
 pub mod mix;

@@ -7,15 +7,17 @@
 
 mod fault;
 mod served;
+mod sound;
 
 pub use fault::DeviceFault;
 
 use crate::arena::Arena;
-use crate::engine::{Demand, Engine, EngineCounters};
+use crate::engine::{Engine, EngineCounters};
 use crate::hw_params::Rules;
-use crate::link::{DeviceLink, DeviceSlot};
+use crate::intake::Intake;
+use crate::link::{DeviceLink, DeviceSlot, Direction};
 use crate::meter::Meter;
-use crate::mix::{Input, MAX_VOICES, Mixer, Voice};
+use crate::mix::{MAX_VOICES, Mixer, Voice};
 use crate::policy::Policy;
 use crate::seat::{Counter, Seat};
 use crate::statistics::Statistics;
@@ -28,8 +30,6 @@ use alloc::vec;
 pub const STREAMS_MOST: usize = MAX_VOICES;
 /// Octets copied for all streams in one turn, so that mixing is never kept waiting long.
 const OCTETS_PER_TURN: u64 = 512 << 10;
-/// Pieces that one turn's mixing may be in.
-const PIECES: usize = 64;
 
 /// How much the plane may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,9 @@ pub struct Plane<W: World> {
     arena: Arena,
     engine: Engine,
     meter: Meter<STREAMS_MOST>,
+    intake: Intake,
+    /// What the card hears.
+    input: Option<CardFormat>,
     scratch: Box<[u8; PAGE_OCTETS]>,
     out: Box<[u8]>,
     /// The seat that is served first in the next turn.
@@ -88,6 +91,8 @@ impl<W: World> Plane<W> {
             arena: Arena::new(limits.arena_octets),
             engine,
             meter: Meter::new(),
+            intake: Intake::default(),
+            input: None,
             scratch: Box::new([0; PAGE_OCTETS]),
             out: vec![0; out].into_boxed_slice(),
             first: 0,
@@ -163,11 +168,14 @@ impl<W: World> Plane<W> {
         mut card: Option<&mut C>,
     ) -> Option<Nanos> {
         self.engine.advance(now, card.as_deref_mut());
+        let input = card.as_deref_mut().and_then(Card::input);
+        self.input = input.map(|input| input.format());
         let requests = self.serve(now, world);
         let preparing = self.prepare().then_some(now);
         let demand = self.demand();
         self.engine.pace(now, card.as_deref_mut(), demand);
-        self.mix(now, card);
+        self.mix(now, card.as_deref_mut());
+        self.record(now, card);
         let moment = self.moment(now);
         for (seat, voice) in self.seats.iter_mut().zip(&mut self.voices) {
             if let Some(seat) = seat {
@@ -205,7 +213,10 @@ impl<W: World> Plane<W> {
         let (seat, voice) = (self.seats.get(place)?.as_ref()?, self.voices.get(place)?);
         let (shape, counters) = (seat.stream().shape(), seat.stream().counters);
         let running = seat.stream().running();
-        let added = self.engine.counters().ahead + u64::from(voice.latency_frames());
+        let added = match seat.stream().direction() {
+            Direction::Playback => self.engine.counters().ahead + u64::from(voice.latency_frames()),
+            Direction::Capture => seat.stream().capture_delay(voice, self.engine.quantum()),
+        };
         Some(Statistics {
             playing: running,
             format: shape.map(|shape| shape.format),
@@ -240,6 +251,7 @@ impl<W: World> Plane<W> {
             mixed,
             ahead: self.engine.ahead(),
             card: self.card,
+            input: self.input,
         }
     }
 
@@ -270,106 +282,5 @@ impl<W: World> Plane<W> {
         early.iter_mut().zip(early_voices).for_each(&mut visit);
         self.first = (self.first + 1).checked_rem(count).unwrap_or(0);
         next
-    }
-
-    /// Lets the mixer get ready for one voice that was opened; `true` if there is more to do.
-    fn prepare(&mut self) -> bool {
-        let mut waiting = self
-            .seats
-            .iter_mut()
-            .zip(&self.voices)
-            .filter_map(|(seat, voice)| {
-                let stream = seat.as_mut()?.stream_mut();
-                stream.unprepared().then_some((stream, voice))
-            });
-        let Some((stream, voice)) = waiting.next() else {
-            return false;
-        };
-        let ready = self.mixer.prepare(voice);
-        if ready {
-            stream.set_prepared();
-        }
-        !ready || waiting.next().is_some()
-    }
-
-    /// What the streams need of the mixer's pace.
-    fn demand(&self) -> Demand {
-        let mut demand = Demand {
-            live: false,
-            patience: u64::MAX,
-            stride: u64::MAX,
-        };
-        for stream in self.seats.iter().flatten().map(Seat::stream) {
-            demand.live |= stream.running() || stream.sounds();
-            if stream.running() {
-                demand.patience = demand.patience.min(stream.patience(self.card.rate));
-                demand.stride = demand.stride.min(stream.stride(self.card.rate));
-            }
-        }
-        demand
-    }
-
-    /// Mixes what is due, in pieces that fit every stream's buffer.
-    fn mix<C: Card>(&mut self, now: Nanos, mut card: Option<&mut C>) {
-        let metered = self.meter.runs(now);
-        let mut left = self.engine.due();
-        for _ in 0..PIECES {
-            if left == 0 {
-                break;
-            }
-            left -= self.mix_piece(left, metered, card.as_deref_mut());
-        }
-    }
-
-    /// Mixes at most `left` frames; returns how many.
-    fn mix_piece<C: Card>(&mut self, left: u64, metered: bool, card: Option<&mut C>) -> u64 {
-        let rate = self.card.rate;
-        let mut sounding = false;
-        let mut frames = left.min(self.engine.chunk_frames() as u64);
-        for seat in self.seats.iter().flatten() {
-            if seat.stream().sounds() {
-                sounding = true;
-                frames = frames.min(seat.stream().chunk(rate));
-            }
-        }
-        let count = usize::try_from(frames).unwrap_or(0);
-        let mut needs = [0_usize; STREAMS_MOST];
-        if sounding {
-            let mut inputs = heapless::Vec::<Input<'_>, STREAMS_MOST>::new();
-            let seats = self.seats.iter().zip(&mut self.voices).zip(&mut needs);
-            for (place, ((seat, voice), need)) in seats.enumerate() {
-                let Some(stream) = seat.as_ref().map(Seat::stream) else {
-                    continue;
-                };
-                if stream.sounds() {
-                    *need = voice.source_frames_for(count);
-                    let (first, second) = stream.input(&self.arena, *need);
-                    let input = Input {
-                        voice,
-                        first,
-                        second,
-                    };
-                    if metered {
-                        self.meter.hear(place, input.peak());
-                    }
-                    // One input per voice, and no more voices than inputs.
-                    let _ = inputs.push(input);
-                }
-            }
-            let octets = count * self.card.frame_octets();
-            if let Some(out) = self.out.get_mut(..octets) {
-                self.mixer.render(&mut inputs, count, out);
-                drop(inputs);
-                self.engine.put(card, frames, out);
-            }
-        } else {
-            self.engine.skip(frames);
-        }
-        for (seat, need) in self.seats.iter_mut().zip(needs) {
-            if let Some(seat) = seat {
-                seat.stream_mut().rendered(&mut self.arena, frames, need);
-            }
-        }
-        frames
     }
 }

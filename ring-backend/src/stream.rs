@@ -11,6 +11,9 @@
 
 mod controls;
 mod playing;
+mod recording;
+
+pub use recording::Booth;
 
 use crate::arena::{Arena, Run};
 use crate::channel::EventChannel;
@@ -22,8 +25,9 @@ use crate::pages;
 use crate::policy::Policy;
 use crate::shadow::Shadow;
 use crate::volume::Volumes;
-use crate::wire::{Answer, Open, Operation, Refusal, Span, Trigger};
+use crate::wire::{Answer, Open, Operation, Refusal, Trigger};
 use crate::world::{CardFormat, DomId, Nanos, PAGE_OCTETS, World};
+use recording::Take;
 
 /// Where the card and the mixer are at one moment, in frames of the card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub struct Moment {
     pub ahead: u64,
     /// What the card plays.
     pub card: CardFormat,
+    /// What it hears, if it hears anything.
+    pub input: Option<CardFormat>,
 }
 
 /// What a stream needs at hand to serve a request.
@@ -93,6 +99,7 @@ struct Pcm {
     /// Frames played since START.
     played: u64,
     progress: Progress,
+    take: Take,
     /// When the guest first wrote, or started, since OPEN or the last STOP.
     begun: Option<Nanos>,
 }
@@ -149,6 +156,12 @@ impl Stream {
             unprepared: false,
             counters: Counters::default(),
         }
+    }
+
+    /// Which way the samples go.
+    #[must_use]
+    pub const fn direction(&self) -> Direction {
+        self.direction
     }
 
     /// What it was opened as, if it is open.
@@ -232,15 +245,19 @@ impl Stream {
             rate: shape.rate,
             channels: shape.channels,
         };
-        voice
-            .configure(spec, desk.moment.card)
-            .map_err(|_| Refusal::Invalid)?;
+        let Moment { card, input, .. } = desk.moment;
+        let source = input.unwrap_or(card);
+        match self.direction {
+            Direction::Playback => voice.configure(spec, card),
+            Direction::Capture => voice.configure_capture(spec, source),
+        }
+        .map_err(|_| Refusal::Invalid)?;
         if !desk.mixer.hold(voice) {
             return Err(Refusal::NoRoom);
         }
         self.tail = 0;
         self.unprepared = true;
-        self.volumes.apply(&self.policy, voice);
+        self.apply_volumes(voice);
         let octets = open.buffer_octets as usize;
         let run = desk.arena.take(octets).ok_or(Refusal::NoRoom)?;
         let (refs, ring) = desk.arena.get_mut(&run);
@@ -266,59 +283,9 @@ impl Stream {
             rendered: 0,
             played: 0,
             progress: Progress::new(shape.period_frames, shape.rate),
+            take: Take::new(source),
             begun: None,
         });
-        Ok(())
-    }
-
-    fn write<W: World>(&mut self, span: &Span, desk: &mut Desk<'_, W>) -> Result<(), Refusal> {
-        let pcm = self.pcm.as_mut().ok_or(Refusal::NotOpen)?;
-        if self.direction != Direction::Playback {
-            return Err(Refusal::Invalid);
-        }
-        let (first, frames) = pcm.frames_of(span)?;
-        let known = match pcm.flow {
-            // Nothing is late in a pause: a guest that begins anew after it writes anywhere.
-            Flow::Paused { .. } => pcm.shadow.mixed(),
-            Flow::Stopped | Flow::Running => pcm.progress.told().saturating_sub(pcm.base),
-        };
-        let (refs, ring) = desk.arena.get_mut(&pcm.run);
-        let (world, dom) = (&mut *desk.world, desk.dom);
-        self.counters.octets += u64::from(span.length);
-        let storing = pcm.shadow.store(first, frames, known, |range| {
-            let at = range.start;
-            match ring.get_mut(range) {
-                Some(into) => world
-                    .copy_from(dom, refs, at, into)
-                    .map_err(|_| Refusal::BadGrant),
-                None => Err(Refusal::Invalid),
-            }
-        })?;
-        pcm.begun.get_or_insert(desk.moment.now);
-        if let Flow::Paused { rewritten } = &mut pcm.flow {
-            *rewritten = (*rewritten).max(first + frames);
-        }
-        self.counters.frames += u64::from(frames - storing.late);
-        self.counters.late_frames += u64::from(storing.late);
-        self.counters.xruns += u32::from(storing.gap > 0);
-        Ok(())
-    }
-
-    /// Silence, until there is a capture path: the ring of a capture stream holds nothing else.
-    fn read<W: World>(&mut self, span: &Span, desk: &mut Desk<'_, W>) -> Result<(), Refusal> {
-        let pcm = self.pcm.as_ref().ok_or(Refusal::NotOpen)?;
-        if self.direction != Direction::Capture {
-            return Err(Refusal::Invalid);
-        }
-        let (_, frames) = pcm.frames_of(span)?;
-        let (refs, ring) = desk.arena.get(&pcm.run);
-        let (offset, length) = (span.offset as usize, span.length as usize);
-        let from = ring.get(offset..offset + length).ok_or(Refusal::Invalid)?;
-        self.counters.octets += u64::from(span.length);
-        desk.world
-            .copy_to(desk.dom, refs, offset, from)
-            .map_err(|_| Refusal::BadGrant)?;
-        self.counters.frames += u64::from(frames);
         Ok(())
     }
 
@@ -335,13 +302,13 @@ impl Stream {
             | (Trigger::Pause, Flow::Stopped | Flow::Paused { .. })
             | (Trigger::Stop, Flow::Stopped) => Ok(()),
             (Trigger::Start, Flow::Stopped) => {
-                self.start(voice, desk.moment.now);
+                self.start(voice, &desk.moment);
                 Ok(())
             }
             (Trigger::Start, Flow::Paused { rewritten }) => {
                 // Linux resumes from a suspend by beginning anew; what it wrote since is kept.
                 self.stop(voice, desk, Some(rewritten));
-                self.start(voice, desk.moment.now);
+                self.start(voice, &desk.moment);
                 Ok(())
             }
             (Trigger::Stop, Flow::Running | Flow::Paused { .. }) => {
@@ -350,27 +317,29 @@ impl Stream {
             }
             (Trigger::Pause, Flow::Running) => {
                 self.advance(voice, &desk.moment);
-                self.set_flow(Flow::Paused { rewritten: 0 });
+                self.set_flow(Flow::Paused { rewritten: 0 }, &desk.moment);
                 Ok(())
             }
             (Trigger::Resume, Flow::Paused { .. }) => {
-                self.set_flow(Flow::Running);
+                self.set_flow(Flow::Running, &desk.moment);
                 Ok(())
             }
         }
     }
 
-    fn set_flow(&mut self, flow: Flow) {
+    fn set_flow(&mut self, flow: Flow, moment: &Moment) {
         if let Some(pcm) = &mut self.pcm {
             pcm.flow = flow;
+            pcm.take.resume(moment.fetched);
         }
     }
 
-    fn start(&mut self, voice: &mut Voice, now: Nanos) {
+    fn start(&mut self, voice: &mut Voice, moment: &Moment) {
         if let Some(pcm) = &mut self.pcm {
             voice.reset();
             self.tail = 0;
-            pcm.begun.get_or_insert(now);
+            pcm.begun.get_or_insert(moment.now);
+            pcm.take.begin(moment.fetched);
             pcm.flow = Flow::Running;
             self.counters.first_sound = None;
         }
@@ -381,6 +350,9 @@ impl Stream {
     fn stop<W: World>(&mut self, voice: &Voice, desk: &mut Desk<'_, W>, keep: Option<u32>) {
         self.advance(voice, &desk.moment);
         let Some(pcm) = &mut self.pcm else { return };
+        if self.direction == Direction::Capture {
+            self.counters.xruns += u32::from(pcm.overrun());
+        }
         let frames = u64::from(pcm.shape.buffer_frames);
         let aligned = (pcm.base + pcm.played)
             .div_ceil(frames)

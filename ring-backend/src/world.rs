@@ -160,7 +160,7 @@ impl CardSample {
     }
 }
 
-/// The one format a card's output runs in.
+/// The one format that a card's output, or its input, runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CardFormat {
     /// Frames per second.
@@ -215,4 +215,32 @@ pub trait Card {
     fn position(&mut self, now: Nanos) -> Result<u64, CardFault>;
     /// Writes whole frames in the card's format at frame `at`; wraps round the ring's end.
     fn write(&mut self, at: u64, frames: &[u8]);
+    /// What the card hears with; `None`: nothing.
+    fn input(&mut self) -> Option<&mut dyn CardInput> {
+        None
+    }
+}
+
+/// The input of a sound card: a ring that its DMA engine fills for ever.
+///
+/// Frames are numbered as those of the output, from 0 at [`CardInput::start`].
+pub trait CardInput {
+    /// The fixed format of the input.
+    fn format(&self) -> CardFormat;
+    /// Frames in the DMA ring.
+    fn ring_frames(&self) -> usize;
+    /// Lets the DMA engine run from frame 0.
+    ///
+    /// # Errors
+    /// The controller does not start.
+    fn start(&mut self) -> Result<(), CardFault>;
+    /// Stops the DMA engine.
+    fn stop(&mut self);
+    /// The number of frames that are in the ring since `start`; never decreases.
+    ///
+    /// # Errors
+    /// The position is lost (controller gone or stuck).
+    fn position(&mut self, now: Nanos) -> Result<u64, CardFault>;
+    /// Reads whole frames from frame `at` on; wraps round the ring's end.
+    fn read(&self, at: u64, frames: &mut [u8]);
 }

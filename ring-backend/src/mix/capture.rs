@@ -46,11 +46,11 @@ impl Voice {
         self.configure(heard, wanted)?;
         self.set_ramp(ramp_log2_frames(spec.rate));
         if spec.format.playable() {
-            Ok(())
-        } else {
-            *self = Self::new();
-            Err(Unsupported::Format(spec.format))
+            return Ok(());
         }
+        self.spec = None;
+        self.frame_octets = 0;
+        Err(Unsupported::Format(spec.format))
     }
 
     /// The most frames that can be made of `frames` frames of the source.

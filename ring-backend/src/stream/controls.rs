@@ -19,7 +19,7 @@ impl Stream {
     pub fn set_policy(&mut self, policy: Policy, voice: &mut Voice) {
         if self.policy != policy {
             self.policy = policy;
-            self.volumes.apply(&policy, voice);
+            self.apply_volumes(voice);
         }
     }
 
@@ -38,7 +38,7 @@ impl Stream {
         let mut octets = [0; Volumes::OCTETS];
         let levels = self.fetch_controls(span, 4, &mut octets, desk)?;
         self.volumes.set_levels(levels);
-        self.volumes.apply(&self.policy, voice);
+        self.apply_volumes(voice);
         Ok(())
     }
 
@@ -67,8 +67,18 @@ impl Stream {
         let mut octets = [0; Volumes::OCTETS];
         let which = self.fetch_controls(span, 1, &mut octets, desk)?;
         self.volumes.set_mutes(which, muted);
-        self.volumes.apply(&self.policy, voice);
+        self.apply_volumes(voice);
         Ok(())
+    }
+
+    /// Makes the voice as loud as it has to be. What dom0 sets is how loud the guest is heard, and
+    /// nothing that it records.
+    pub(super) fn apply_volumes(&self, voice: &mut Voice) {
+        let policy = match self.direction {
+            Direction::Playback => self.policy,
+            Direction::Capture => Policy::default(),
+        };
+        self.volumes.apply(&policy, voice);
     }
 
     /// Copies one control per channel, of `size` octets each, out of the guest's buffer.

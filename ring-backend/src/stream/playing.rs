@@ -1,17 +1,55 @@
 //! The running stream: its share in the mix, its position, and telling the guest of it.
 
-use super::{Counters, Flow, Pcm, Stream};
+use super::{Counters, Desk, Flow, Pcm, Stream};
 use crate::arena::Arena;
 use crate::channel::EventChannel;
 use crate::link::Direction;
 use crate::mix::Voice;
 use crate::stream::Moment;
+use crate::wire::{Refusal, Span};
 use crate::world::{Nanos, World};
 
 /// Periods of the buffer that stay the guest's to fill while the mixer reads ahead.
 const PERIODS_KEPT: u64 = 2;
 
 impl Stream {
+    pub(super) fn write<W: World>(
+        &mut self,
+        span: &Span,
+        desk: &mut Desk<'_, W>,
+    ) -> Result<(), Refusal> {
+        let pcm = self.pcm.as_mut().ok_or(Refusal::NotOpen)?;
+        if self.direction != Direction::Playback {
+            return Err(Refusal::Invalid);
+        }
+        let (first, frames) = pcm.frames_of(span)?;
+        let known = match pcm.flow {
+            // Nothing is late in a pause: a guest that begins anew after it writes anywhere.
+            Flow::Paused { .. } => pcm.shadow.mixed(),
+            Flow::Stopped | Flow::Running => pcm.progress.told().saturating_sub(pcm.base),
+        };
+        let (refs, ring) = desk.arena.get_mut(&pcm.run);
+        let (world, dom) = (&mut *desk.world, desk.dom);
+        self.counters.octets += u64::from(span.length);
+        let storing = pcm.shadow.store(first, frames, known, |range| {
+            let at = range.start;
+            match ring.get_mut(range) {
+                Some(into) => world
+                    .copy_from(dom, refs, at, into)
+                    .map_err(|_| Refusal::BadGrant),
+                None => Err(Refusal::Invalid),
+            }
+        })?;
+        pcm.begun.get_or_insert(desk.moment.now);
+        if let Flow::Paused { rewritten } = &mut pcm.flow {
+            *rewritten = (*rewritten).max(first + frames);
+        }
+        self.counters.frames += u64::from(frames - storing.late);
+        self.counters.late_frames += u64::from(storing.late);
+        self.counters.xruns += u32::from(storing.gap > 0);
+        Ok(())
+    }
+
     /// Whether the mixer shall render this stream's voice.
     #[must_use]
     pub fn sounds(&self) -> bool {
@@ -66,8 +104,8 @@ impl Stream {
     pub fn rendered(&mut self, arena: &mut Arena, card_frames: u64, frames: usize) {
         match &mut self.pcm {
             Some(pcm) if pcm.flow == Flow::Running => {
-                pcm.rendered = pcm.rendered.saturating_add(card_frames);
                 if self.direction == Direction::Playback {
+                    pcm.rendered = pcm.rendered.saturating_add(card_frames);
                     pcm.shadow.consume(arena.get_mut(&pcm.run).1, frames);
                 }
             }
@@ -81,13 +119,11 @@ impl Stream {
     /// Takes the position from the card's.
     pub(super) fn advance(&mut self, voice: &Voice, moment: &Moment) {
         let Some(pcm) = &mut self.pcm else { return };
-        if pcm.flow != Flow::Running {
+        // What is recorded counts for itself.
+        if pcm.flow != Flow::Running || self.direction == Direction::Capture {
             return;
         }
-        let lag = match self.direction {
-            Direction::Playback => pcm.lag(voice, moment),
-            Direction::Capture => moment.ahead,
-        };
+        let lag = pcm.lag(voice, moment);
         // Right after mixing, `ahead` frames are mixed and not fetched; the position is `lag`
         // frames behind what is mixed. In between it moves with the card.
         let lead = moment.ahead.saturating_sub(lag);
@@ -98,11 +134,7 @@ impl Stream {
             .saturating_sub(moment.fetched.saturating_add(lead));
         let reached = pcm.rendered.saturating_sub(left);
         let played = scaled(reached, pcm.shape.rate, moment.card.rate);
-        let limit = match self.direction {
-            Direction::Playback => pcm.shadow.mixed(),
-            Direction::Capture => u64::MAX,
-        };
-        pcm.played = pcm.played.max(played.min(limit));
+        pcm.played = pcm.played.max(played.min(pcm.shadow.mixed()));
         note_first_sound(&mut self.counters, pcm, moment);
     }
 
@@ -186,7 +218,7 @@ fn note_first_sound(counters: &mut Counters, pcm: &Pcm, moment: &Moment) {
 }
 
 /// `frames * to / from`, rounded down.
-fn scaled(frames: u64, to: u32, from: u32) -> u64 {
+pub(super) fn scaled(frames: u64, to: u32, from: u32) -> u64 {
     let product = u128::from(frames) * u128::from(to);
     let quotient = product.checked_div(u128::from(from)).unwrap_or(0);
     u64::try_from(quotient).unwrap_or(u64::MAX)

@@ -1,6 +1,6 @@
 //! A card with a clocked DMA that records every frame it fetches.
 
-use ring_backend::world::{Card, CardFault, CardFormat, CardSample, Nanos};
+use ring_backend::world::{Card, CardFault, CardFormat, CardInput, CardSample, Nanos};
 
 /// The card most tests use.
 pub const STEREO_48K: CardFormat = CardFormat {
@@ -34,6 +34,111 @@ pub struct FakeCard {
     pub starts: u32,
     /// Frames written after they were fetched that were no silence.
     pub late_frames: u64,
+    /// What it hears with.
+    pub input: Option<FakeInput>,
+}
+
+/// The input of a card, which hears the numbers of its frames.
+#[derive(Debug)]
+pub struct FakeInput {
+    format: CardFormat,
+    ring_frames: usize,
+    now: Nanos,
+    started: Option<Nanos>,
+    /// Starting fails.
+    pub refuses: bool,
+    /// The position is lost.
+    pub lost: bool,
+    /// How often it was started.
+    pub starts: u32,
+    /// How long it ran in all, in nanoseconds, runs that ended only.
+    pub heard_for: u64,
+}
+
+impl FakeInput {
+    /// An input that is off.
+    #[must_use]
+    pub const fn new(format: CardFormat, ring_frames: usize) -> Self {
+        Self {
+            format,
+            ring_frames,
+            now: Nanos(0),
+            started: None,
+            refuses: false,
+            lost: false,
+            starts: 0,
+            heard_for: 0,
+        }
+    }
+
+    /// Whether the DMA runs.
+    #[must_use]
+    pub const fn running(&self) -> bool {
+        self.started.is_some()
+    }
+
+    /// Both samples of a frame: its number, which is never 0, and the same upside down.
+    #[must_use]
+    pub const fn frame(number: u64) -> [i16; 2] {
+        let sample = (number % 32_767) as i16 + 1;
+        [sample, -sample]
+    }
+
+    fn captured(&self) -> u64 {
+        let Some(started) = self.started else {
+            return 0;
+        };
+        let frames = u128::from(self.now.0 - started.0) * u128::from(self.format.rate);
+        (frames / 1_000_000_000) as u64
+    }
+}
+
+impl CardInput for FakeInput {
+    fn format(&self) -> CardFormat {
+        self.format
+    }
+
+    fn ring_frames(&self) -> usize {
+        self.ring_frames
+    }
+
+    fn start(&mut self) -> Result<(), CardFault> {
+        assert!(self.started.is_none(), "a running input is not started");
+        if self.refuses {
+            return Err(CardFault);
+        }
+        self.started = Some(self.now);
+        self.starts += 1;
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        if let Some(started) = self.started.take() {
+            self.heard_for += self.now.0 - started.0;
+        }
+    }
+
+    fn position(&mut self, now: Nanos) -> Result<u64, CardFault> {
+        self.now = self.now.max(now);
+        if self.lost || self.started.is_none() {
+            return Err(CardFault);
+        }
+        Ok(self.captured())
+    }
+
+    fn read(&self, at: u64, frames: &mut [u8]) {
+        let octets = self.format.frame_octets();
+        assert_eq!(octets, 4, "two samples of 16 bits");
+        for (number, frame) in (at..).zip(frames.chunks_exact_mut(octets)) {
+            assert!(number < self.captured(), "frame {number} is not there yet");
+            assert!(
+                number + self.ring_frames as u64 > self.captured(),
+                "frame {number} is gone"
+            );
+            let samples = Self::frame(number);
+            frame.copy_from_slice(samples.map(i16::to_le_bytes).as_flattened());
+        }
+    }
 }
 
 impl FakeCard {
@@ -56,6 +161,7 @@ impl FakeCard {
             heard: Vec::new(),
             starts: 0,
             late_frames: 0,
+            input: None,
         }
     }
 
@@ -68,6 +174,9 @@ impl FakeCard {
     /// Lets the DMA fetch what it does up to `now`.
     pub fn run_to(&mut self, now: Nanos) {
         self.now = self.now.max(now);
+        if let Some(input) = &mut self.input {
+            input.now = self.now;
+        }
         let Some(started) = self.started else { return };
         let nanos = i128::from(self.now.0 - started.0);
         let rate = i128::from(self.format.rate) * i128::from(1_000_000 + self.ppm);
@@ -146,5 +255,9 @@ impl Card for FakeCard {
             let slot = (number % self.ring_frames as u64) as usize * octets;
             self.ring[slot..slot + octets].copy_from_slice(frame);
         }
+    }
+
+    fn input(&mut self) -> Option<&mut dyn CardInput> {
+        self.input.as_mut().map(|input| input as &mut dyn CardInput)
     }
 }

@@ -101,6 +101,8 @@ pub struct Linux {
     pub connected: bool,
     /// Whether OPEN was sent.
     pub opened: bool,
+    /// Whether it records.
+    pub captures: bool,
     /// Whether running out of data stops the stream.
     pub stops_on_xrun: bool,
     /// What went wrong.
@@ -119,9 +121,9 @@ pub struct Linux {
     known_frame: u64,
     ring_position: u64,
     towards_period: u64,
-    /// Frames played since the stream was prepared, as the core counts.
+    /// Frames played, or recorded, since the stream was prepared, as the core counts.
     pub played: u64,
-    /// Frames written since the stream was prepared.
+    /// Frames written, or read, since the stream was prepared.
     pub written: u64,
 }
 
@@ -136,6 +138,7 @@ impl Linux {
             state: State::Setup,
             connected: false,
             opened: false,
+            captures: false,
             stops_on_xrun: true,
             mishaps: Mishaps::default(),
             xruns: 0,
@@ -216,7 +219,7 @@ impl Linux {
         self.played += news;
         match self.state {
             State::Draining => self.played >= self.written,
-            State::Running if self.played >= self.written => {
+            State::Running if self.xrun() => {
                 self.xruns += 1;
                 if self.stops_on_xrun {
                     self.state = State::Xrun;
@@ -224,6 +227,15 @@ impl Linux {
                 self.stops_on_xrun
             }
             _ => false,
+        }
+    }
+
+    /// Whether the application came too late.
+    const fn xrun(&self) -> bool {
+        if self.captures {
+            self.played >= self.written + self.params.buffer
+        } else {
+            self.played >= self.written
         }
     }
 

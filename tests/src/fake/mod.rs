@@ -5,6 +5,7 @@ pub mod front;
 pub mod frontend;
 pub mod guest;
 pub mod player;
+pub mod recorder;
 pub mod seed;
 pub mod stage;
 pub mod store;

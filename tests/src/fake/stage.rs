@@ -1,14 +1,16 @@
 //! A machine with a data plane, a card and players, in simulated time.
 
-use super::card::{FakeCard, STEREO_48K};
+use super::card::{FakeCard, FakeInput, STEREO_48K};
 use super::front::{self, Buffer, Front, PACKET, Response};
 use super::frontend::Params;
 use super::player::Player;
+use super::recorder::Recorder;
 use super::seed::Seed;
 use super::xen::FakeXen;
 use ring_backend::format::FormatSet;
 use ring_backend::link::{DeviceLink, DeviceSlot, Direction, Rates, StreamConfig};
 use ring_backend::plane::{Limits, Plane};
+use ring_backend::policy::Policy;
 use ring_backend::world::{CardFormat, DomId, Nanos};
 
 /// A playback stream that may be anything.
@@ -36,8 +38,10 @@ pub struct Stage {
     pub plane: Plane<FakeXen>,
     /// The card; `None`: there is none.
     pub card: Option<FakeCard>,
-    /// The applications.
+    /// The applications that play.
     pub players: Vec<Player>,
+    /// The applications that record.
+    pub recorders: Vec<Recorder>,
     /// The time.
     pub now: Nanos,
     /// How late the domain wakes at most, in nanoseconds.
@@ -60,6 +64,17 @@ impl Stage {
         Self::with_card(Limits::default(), STEREO_48K)
     }
 
+    /// A stage whose card also hears, in a ring of a sixth of a second.
+    #[must_use]
+    pub fn with_input() -> Self {
+        let mut stage = Self::new();
+        let ring = STEREO_48K.rate as usize / 6;
+        if let Some(card) = &mut stage.card {
+            card.input = Some(FakeInput::new(STEREO_48K, ring));
+        }
+        stage
+    }
+
     /// A stage with this card and these limits.
     #[must_use]
     pub fn with_card(limits: Limits, format: CardFormat) -> Self {
@@ -68,6 +83,7 @@ impl Stage {
             plane: Plane::new(limits, format),
             card: Some(FakeCard::new(format, format.rate as usize / 3)),
             players: Vec::new(),
+            recorders: Vec::new(),
             now: Nanos(1_000_000_000),
             lateness: 0,
             polls: 0,
@@ -115,6 +131,32 @@ impl Stage {
         self.players.last_mut().expect("just pushed")
     }
 
+    /// Adds a recorder on a guest of its own that begins now.
+    pub fn record(&mut self, dom: u16, params: Params, frames: usize) -> &mut Recorder {
+        let (_, front) = self.connect(dom, liberal(Direction::Capture));
+        self.recorders
+            .push(Recorder::new(front, params, frames, self.now));
+        self.recorders.last_mut().expect("just pushed")
+    }
+
+    /// Lets a guest use the microphone, or not.
+    pub fn allow(&mut self, dom: u16, microphone: bool) {
+        let policy = Policy {
+            microphone,
+            ..Policy::default()
+        };
+        self.plane.set_policy(DomId(dom), policy);
+    }
+
+    /// What the card hears with.
+    ///
+    /// # Panics
+    /// It hears nothing.
+    pub fn input(&mut self) -> &mut FakeInput {
+        let card = self.card.as_mut().expect("there is a card");
+        card.input.as_mut().expect("it hears")
+    }
+
     /// Calls the plane once.
     pub fn poll(&mut self) {
         self.polls += 1;
@@ -131,6 +173,9 @@ impl Stage {
         self.woken = None;
         for player in &mut self.players {
             player.sense(self.now);
+        }
+        for recorder in &mut self.recorders {
+            recorder.sense(self.now);
         }
     }
 
@@ -188,7 +233,9 @@ impl Stage {
     /// Lets time go on until every player is done, at most for `seconds`.
     pub fn run_to_the_end(&mut self, seconds: u64) {
         let end = self.now.plus_millis(seconds * 1000);
-        while self.players.iter().any(|player| !player.finished()) {
+        while self.players.iter().any(|player| !player.finished())
+            || self.recorders.iter().any(|recorder| !recorder.finished())
+        {
             assert!(
                 self.step(end),
                 "not done after {seconds} s: {:?}",
@@ -206,8 +253,14 @@ impl Stage {
             self.woken = Some(self.late(self.now));
         }
         let players = self.players.iter().filter_map(Player::next);
+        let recorders = self.recorders.iter().filter_map(Recorder::next);
         let plane = [self.due, self.woken].into_iter().flatten();
-        let Some(next) = players.chain(plane).min().filter(|next| *next < end) else {
+        let Some(next) = players
+            .chain(recorders)
+            .chain(plane)
+            .min()
+            .filter(|next| *next < end)
+        else {
             return false;
         };
         self.now = self.now.max(next);
@@ -227,6 +280,11 @@ impl Stage {
                 player.run(now);
             }
             player.watch(now);
+        }
+        for recorder in &mut self.recorders {
+            if recorder.next().is_some_and(|at| at <= now) {
+                recorder.run(now);
+            }
         }
         true
     }
