@@ -197,7 +197,8 @@ impl Configuration {
         self.choose_among(graph, |_| true);
     }
 
-    fn choose_among(&mut self, graph: &Graph, usable: impl Fn(&Widget) -> bool + Copy) {
+    /// By a pointer, so that there is one copy of all this.
+    fn choose_among(&mut self, graph: &Graph, usable: fn(&Widget) -> bool) {
         let mut groups = Groups::of(graph);
         let slots = assign::outputs(graph, &mut groups, usable);
         let outputs = slots.iter().filter_map(|slot| {
