@@ -17,7 +17,7 @@ const PIN_OUT: u8 = 1 << 6;
 /// Pin control: drive it strongly enough for headphones.
 const PIN_HEADPHONES: u8 = 1 << 7;
 /// Input amplifiers that one verb can name.
-const AMP_INDEXES: u8 = 16;
+pub(super) const AMP_INDEXES: u8 = 16;
 
 /// Powers, connects, unmutes and enables every widget of the outputs' paths, from the converters
 /// out, so that nothing is heard until the last step.

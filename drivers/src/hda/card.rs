@@ -1,4 +1,6 @@
-//! A sound card that plays: controller, codec, paths and output stream together.
+//! A sound card that plays and records: controller, codec, paths and streams together.
+
+mod recording;
 
 use super::CardError;
 use super::bring_up::bring_up;
@@ -8,9 +10,10 @@ use super::controller::{Codecs, Controller, Transport};
 use super::power::Power;
 use super::quirks::Quirks;
 use super::regs::INTCTL;
-use super::stream::{Causes, OutputStream, StreamSetup};
+use super::stream::{Causes, Stream, StreamSetup};
 use super::verb::{CodecAddress, SampleBits, StreamFormat, StreamTag, VerbFault};
 use crate::{Clock, DmaMemory, DmaPage, Micros, Regs};
+pub(super) use recording::Input;
 
 /// Frames in a second.
 pub const RATE: u32 = 48_000;
@@ -68,13 +71,20 @@ impl Format {
     pub const fn frame_octets(self) -> usize {
         self.bits.octets().saturating_mul(self.channels as usize)
     }
+
+    fn octets_per_second(self) -> u32 {
+        let octets = u32::try_from(self.frame_octets()).unwrap_or(0);
+        self.rate.saturating_mul(octets)
+    }
 }
 
-/// A card ready to play.
+/// A card ready to play and, where it has an input, to record.
 pub struct Card<R: Regs, C: Clock, P: DmaPage> {
     // Dropped first: it ends all DMA before the ring's pages go.
     pub(super) controller: Controller<R, C, P>,
-    pub(super) stream: OutputStream<P>,
+    pub(super) stream: Stream<P>,
+    /// `None`: it hears nothing.
+    pub(super) input: Option<Input<P>>,
     pub(super) codec: Codec,
     pub(super) configuration: Configuration,
     pub(super) format: Format,
@@ -118,17 +128,17 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             channels: CHANNELS,
             bits,
         };
-        let octets = u32::try_from(format.frame_octets()).unwrap_or(0);
         let setup = StreamSetup {
             pages: options.ring_pages,
             tag: TAG,
             format: StreamFormat::stereo_48k(bits),
-            octets_per_second: RATE.saturating_mul(octets),
+            octets_per_second: format.octets_per_second(),
         };
-        let stream = OutputStream::new(&controller, memory, setup)?;
+        let stream = Stream::output(&controller, memory, setup)?;
         let mut card = Self {
             controller,
             stream,
+            input: None,
             codec,
             configuration,
             format,
@@ -139,6 +149,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             woke_in: Micros(0),
         };
         card.set_up()?;
+        card.add_input(memory, options.ring_pages);
         card.controller.limit_verbs(None);
         Ok(card)
     }
@@ -166,7 +177,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     #[must_use]
     pub fn ring_frames(&self) -> usize {
         let frame = self.format.frame_octets();
-        self.stream.ring_octets().checked_div(frame).unwrap_or(0)
+        self.stream.ring.octets().checked_div(frame).unwrap_or(0)
     }
 
     /// Frames that the card may have fetched past [`Self::position`]: its FIFO. Known once
@@ -247,14 +258,16 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     /// Writes whole frames at frame `at`, wherever that lies in the ring.
     pub fn write(&mut self, at: u64, frames: &[u8]) {
         let frame = self.format.frame_octets() as u64;
-        self.stream.write(at.wrapping_mul(frame), frames);
+        self.stream.ring.write(at.wrapping_mul(frame), frames);
     }
 
     /// Writes `frames` frames of silence from frame `from` on, at most a ring of them.
     pub fn clear(&mut self, from: u64, frames: usize) {
         let frame = self.format.frame_octets();
         let octets = frames.saturating_mul(frame);
-        self.stream.clear(from.wrapping_mul(frame as u64), octets);
+        self.stream
+            .ring
+            .clear(from.wrapping_mul(frame as u64), octets);
     }
 
     /// Serves an interrupt: clears all its causes and says what they were. A stream that could

@@ -57,6 +57,19 @@ impl Capabilities {
         if all > 30 { 30 } else { all }
     }
 
+    /// The first descriptor that can be an input and is not [`Self::output`].
+    #[must_use]
+    pub const fn input(self) -> Option<StreamRegs> {
+        let taken = if self.outputs > 0 { 0 } else { 1 };
+        if self.inputs > 0 {
+            Some(StreamRegs::new(0))
+        } else if self.bidirectional > taken {
+            Some(StreamRegs::new(self.outputs.saturating_add(taken)))
+        } else {
+            None
+        }
+    }
+
     /// The first descriptor that can be an output, and whether it must be told so.
     #[must_use]
     pub const fn output(self) -> Option<(StreamRegs, bool)> {
@@ -380,6 +393,7 @@ mod tests {
         assert_eq!((qemu.inputs, qemu.outputs, qemu.bidirectional), (4, 4, 0));
         assert!(qemu.wide);
         assert_eq!(qemu.output(), Some((StreamRegs::new(4), false)));
+        assert_eq!(qemu.input(), Some(StreamRegs::new(0)));
     }
 
     #[test]
@@ -389,6 +403,15 @@ mod tests {
             Some((StreamRegs::new(2), true))
         );
         assert_eq!(Capabilities::parse(0x0200).output(), None);
+    }
+
+    #[test]
+    fn a_bidirectional_stream_is_an_input_where_it_is_no_output() {
+        let input = |gcap| Capabilities::parse(gcap).input();
+        assert_eq!(input(0x4010), Some(StreamRegs::new(6)));
+        assert_eq!(input(0x0010), Some(StreamRegs::new(1)));
+        assert_eq!(input(0x0008), None);
+        assert_eq!(input(0x4000), None);
     }
 
     #[test]

@@ -165,6 +165,19 @@ impl PinCaps {
     pub const fn sense_on_request(self) -> bool {
         self.0 & (1 << 1) != 0
     }
+    /// The bits of pin control for the bias voltage of a microphone: 80 %, or the next best that
+    /// the pin has.
+    #[must_use]
+    pub const fn bias(self) -> u8 {
+        let [_, offers, ..] = self.0.to_le_bytes();
+        match offers {
+            _ if offers & (1 << 4) != 0 => 4,
+            _ if offers & (1 << 1) != 0 => 1,
+            _ if offers & (1 << 5) != 0 => 5,
+            _ if offers & (1 << 2) != 0 => 2,
+            _ => 0,
+        }
+    }
     /// Whether the pin controls an external amplifier.
     #[must_use]
     pub const fn eapd(self) -> bool {

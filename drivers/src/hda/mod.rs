@@ -1,4 +1,4 @@
-//! Intel High Definition Audio: from a register window to a running output.
+//! Intel High Definition Audio: from a register window to a running output and input.
 //!
 //! Section numbers are those of the High Definition Audio Specification 1.0a (17 June 2010).
 //! [`card::Card`] is what a caller wants; the layers below it are public so that they can be
@@ -6,10 +6,12 @@
 
 mod assign;
 mod bring_up;
+mod bring_up_input;
 pub mod card;
 pub mod codec;
 pub mod configuration;
 pub mod controller;
+mod cyclic;
 pub mod graph;
 pub mod groups;
 mod immediate;
@@ -34,6 +36,8 @@ pub enum CardError {
     NoReset,
     /// The controller has no stream that could be an output (`GCAP`).
     NoOutputStream,
+    /// The controller has no stream that could be an input (`GCAP`).
+    NoInputStream,
     /// There are not enough DMA pages that the device can reach.
     NoMemory,
     /// No codec reported after reset (`STATESTS`).
@@ -46,17 +50,19 @@ pub enum CardError {
     NoAnalog,
     /// No output pin of any codec reaches an analog converter.
     NoPath,
+    /// No converter records from an input pin at 48 kHz.
+    NoInput,
     /// The converter of the path takes no 48 kHz PCM that this driver can make.
     NoFormat,
     /// Bringing up took longer than any working card does.
     TooSlow,
-    /// The output stream does not enter or leave reset (`SDnCTL.SRST`).
+    /// A stream does not enter or leave reset (`SDnCTL.SRST`).
     StreamNoReset,
-    /// The output stream does not start or stop (`SDnCTL.RUN`).
+    /// A stream does not start or stop (`SDnCTL.RUN`).
     StreamNoRun,
     /// The stream's registers do not keep what was written.
     StreamNotProgrammed,
-    /// The output's position stands still or makes no sense (`SDnLPIB`).
+    /// A stream's position stands still or makes no sense (`SDnLPIB`).
     PositionLost,
 }
 
@@ -76,6 +82,8 @@ impl fmt::Display for CardError {
             Self::Absent => "the controller's registers read all ones",
             Self::NoReset => "the controller does not leave reset",
             Self::NoOutputStream => "the controller has no output stream",
+            Self::NoInputStream => "the controller has no input stream",
+            Self::NoInput => "no input pin reaches a converter for 48 kHz",
             Self::NoMemory => "no DMA page within the controller's reach",
             Self::NoCodec => "no codec on the link",
             Self::CodecSilent => "the codec does not answer",
@@ -84,10 +92,10 @@ impl fmt::Display for CardError {
             Self::NoPath => "no output pin reaches an analog converter",
             Self::NoFormat => "the converter takes no 48 kHz PCM",
             Self::TooSlow => "the codec answers too slowly",
-            Self::StreamNoReset => "the output stream does not reset",
-            Self::StreamNoRun => "the output stream does not start or stop",
-            Self::StreamNotProgrammed => "the output stream's registers do not keep their values",
-            Self::PositionLost => "the output's position is lost",
+            Self::StreamNoReset => "a stream does not reset",
+            Self::StreamNoRun => "a stream does not start or stop",
+            Self::StreamNotProgrammed => "a stream's registers do not keep their values",
+            Self::PositionLost => "a stream's position is lost",
         })
     }
 }

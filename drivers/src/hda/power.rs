@@ -1,4 +1,4 @@
-//! Low power while nothing plays, and the way back.
+//! Low power while nothing plays or records, and the way back.
 //!
 //! Down in steps that take microseconds each, with time between them, so that the caller's loop
 //! never waits: external amplifiers first, then the pins and the codec, then controller and link.
@@ -11,7 +11,7 @@
 //! back would take as long as dom0 pleases.
 
 use super::CardError;
-use super::card::Card;
+use super::card::{Card, Input};
 use super::codec::wait_for_power;
 use super::controller;
 use super::graph::{Kind, Widget};
@@ -60,10 +60,10 @@ impl Default for Power {
 }
 
 impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
-    /// Takes a card that has not played for [`IDLE`] a step further to low power, if it is time.
+    /// Takes a card that has not played or recorded for [`IDLE`] a step further to low power, if it is time.
     /// When to call again; `None` if there is nothing left to do until it played once more.
     pub fn rest(&mut self, now: Micros) -> Option<Micros> {
-        if self.stream.runs() {
+        if self.stream.runs() || self.input.as_ref().is_some_and(Input::runs) {
             self.power = Power::default();
             return None;
         }
@@ -174,6 +174,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         self.controller.ask(codec, function, Verb::power_on())?;
         wait_for_power(&mut self.controller, &clock, codec, function, POWER_UP)?;
         self.set_up()?;
+        self.set_input_up();
         Ok(())
     }
 
@@ -214,6 +215,9 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     /// [`Card::start`] plays again, if it can be.
     pub fn quiesce(&mut self) {
         self.stream.forget_position();
+        if let Some(input) = &mut self.input {
+            input.forget_position();
+        }
         controller::quiesce(&mut self.controller.regs, &self.controller.clock);
         self.power = Power::Off;
     }

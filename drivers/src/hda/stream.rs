@@ -1,12 +1,12 @@
-//! An output stream and its ring of pages (§3.6).
+//! A stream and its ring of pages (§3.6).
 //!
 //! One page is one entry of the buffer descriptor list, so nothing larger than a page has to be
 //! contiguous for the device. Nothing the device reads to find its way changes while it runs.
 
-use heapless::Vec;
-
 use super::CardError;
 use super::controller::Controller;
+use super::cyclic::Cyclic;
+pub use super::cyclic::RING_PAGES;
 use super::position::Position;
 use super::regs::{
     GCTL, INT_GLOBAL, INTCTL, INTSTS, SD_CAUSES, SD_DEIE, SD_DESE, SD_FEIE, SD_FIFOE, SD_IOCE,
@@ -14,10 +14,8 @@ use super::regs::{
 };
 use super::rings::{high, low};
 use super::verb::{StreamFormat, StreamTag};
-use crate::{Clock, DmaMemory, DmaPage, Micros, PAGE_OCTETS, Regs};
+use crate::{Clock, DmaMemory, DmaPage, Micros, Regs};
 
-/// Most pages of a ring.
-pub const RING_PAGES: usize = 64;
 /// How long a stream may take to follow its reset bit or its run bit.
 const SETTLE: Micros = Micros::millis(5);
 /// How long a position may stand still before the other way to read it is asked.
@@ -27,8 +25,6 @@ const SMALL_FIFO: u16 = 0x7F;
 /// Looks at the causes of one interrupt. An edge is sent only when something new comes after
 /// all were clear.
 const LOOKS: u8 = 4;
-/// Zeros to write from.
-static SILENCE: [u8; 512] = [0; 512];
 
 /// What an interrupt was about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,15 +39,17 @@ pub struct Causes {
     pub storm: bool,
 }
 
-/// An output stream with its ring.
-pub struct OutputStream<P> {
+/// An output or input stream with its ring.
+pub struct Stream<P> {
     regs: StreamRegs,
-    bidirectional: bool,
+    input: bool,
+    /// Bits that go with the tag.
+    direction: u8,
     tag: StreamTag,
     format: StreamFormat,
     octets_per_second: u32,
-    descriptors: P,
-    ring: Vec<P, RING_PAGES>,
+    /// The pages.
+    pub(super) ring: Cyclic<P>,
     position: Option<Position>,
     /// Whether the position buffer tells the position, because `SDnLPIB` was caught lying.
     by_buffer: bool,
@@ -72,42 +70,55 @@ pub struct StreamSetup {
     pub octets_per_second: u32,
 }
 
-impl<P: DmaPage> OutputStream<P> {
+impl<P: DmaPage> Stream<P> {
     /// Takes pages for a ring and describes them to the controller's first output.
     ///
     /// # Errors
     /// `NoOutputStream` or `NoMemory`.
-    pub fn new<R: Regs, C: Clock, M: DmaMemory<Page = P>>(
+    pub fn output<R: Regs, C: Clock, M: DmaMemory<Page = P>>(
         controller: &Controller<R, C, P>,
         memory: &mut M,
         setup: StreamSetup,
     ) -> Result<Self, CardError> {
-        let (regs, bidirectional) = controller
-            .capabilities()
-            .output()
-            .ok_or(CardError::NoOutputStream)?;
-        let mut page = || controller.page(memory).ok_or(CardError::NoMemory);
-        let mut descriptors = page()?;
-        let mut ring = Vec::new();
-        let pages = usize::from(setup.pages).clamp(2, RING_PAGES);
-        for index in 0..pages {
-            let page = page()?;
-            // Two interrupts a round, as a safety net for whoever watches the position.
-            let last_of_half = index.saturating_add(1) == pages / 2;
-            let last = index.saturating_add(1) == pages;
-            let entry = descriptor(page.bus_address(), last_of_half || last);
-            descriptors.write(index.saturating_mul(entry.len()), &entry);
-            if ring.push(page).is_err() {
-                return Err(CardError::NoMemory);
-            }
-        }
+        let output = controller.capabilities().output();
+        let (regs, bidirectional) = output.ok_or(CardError::NoOutputStream)?;
+        let mut stream = Self::new(controller, memory, setup, regs)?;
+        stream.direction = if bidirectional { SD_TAG_OUTPUT } else { 0 };
+        Ok(stream)
+    }
+
+    /// The same for the first input.
+    ///
+    /// # Errors
+    /// `NoInputStream` or `NoMemory`.
+    pub fn input<R: Regs, C: Clock, M: DmaMemory<Page = P>>(
+        controller: &Controller<R, C, P>,
+        memory: &mut M,
+        setup: StreamSetup,
+    ) -> Result<Self, CardError> {
+        let input = controller.capabilities().input();
+        let regs = input.ok_or(CardError::NoInputStream)?;
+        let mut stream = Self::new(controller, memory, setup, regs)?;
+        stream.input = true;
+        Ok(stream)
+    }
+
+    fn new<R: Regs, C: Clock, M: DmaMemory<Page = P>>(
+        controller: &Controller<R, C, P>,
+        memory: &mut M,
+        setup: StreamSetup,
+        regs: StreamRegs,
+    ) -> Result<Self, CardError> {
+        let ring = Cyclic::new(setup.pages, || {
+            controller.page(memory).ok_or(CardError::NoMemory)
+        })?;
         Ok(Self {
             regs,
-            bidirectional,
+            input: false,
+            direction: 0,
             tag: setup.tag,
             format: setup.format,
             octets_per_second: setup.octets_per_second,
-            descriptors,
             ring,
             position: None,
             by_buffer: false,
@@ -115,17 +126,8 @@ impl<P: DmaPage> OutputStream<P> {
         })
     }
 
-    /// Octets of the ring.
-    #[must_use]
-    pub fn ring_octets(&self) -> usize {
-        self.ring.len().saturating_mul(PAGE_OCTETS)
-    }
-
-    fn ring_length(&self) -> u32 {
-        u32::try_from(self.ring_octets()).unwrap_or(0)
-    }
-
-    /// Resets and programs the stream and lets it run from the start of a silent ring.
+    /// Resets and programs the stream and lets it run from the start of a silent ring. An input
+    /// interrupts nobody.
     ///
     /// # Errors
     /// `StreamNoReset`, `StreamNotProgrammed`, `StreamNoRun` or `Absent`; it does not run then.
@@ -135,17 +137,17 @@ impl<P: DmaPage> OutputStream<P> {
         interrupts: bool,
     ) -> Result<(), CardError> {
         self.stop(controller)?;
-        self.clear(0, self.ring_octets());
+        self.ring.clear(0, self.ring.octets());
         self.reset(controller)?;
         self.program(controller)?;
 
         let Controller { regs, clock, .. } = controller;
         self.regs.sts().write(regs, SD_CAUSES);
-        let causes = if interrupts {
+        let causes = if interrupts && !self.input {
             INTCTL.write(regs, INT_GLOBAL | self.regs.interrupt());
             SD_IOCE | SD_FEIE | SD_DEIE
         } else {
-            INTCTL.write(regs, 0);
+            self.mask(regs);
             0
         };
         self.witness = None;
@@ -153,7 +155,7 @@ impl<P: DmaPage> OutputStream<P> {
         ctl.write(regs, causes);
         ctl.write(regs, causes | SD_RUN);
         self.position = Some(Position::new(
-            self.ring_length(),
+            self.ring.length(),
             self.octets_per_second,
             clock.now(),
         ));
@@ -191,14 +193,13 @@ impl<P: DmaPage> OutputStream<P> {
     ) -> Result<(), CardError> {
         let regs = &mut controller.regs;
         let stream = self.regs;
-        let direction = if self.bidirectional { SD_TAG_OUTPUT } else { 0 };
-        let tag = (self.tag.get() << 4) | direction;
-        let last = u16::try_from(self.ring.len().saturating_sub(1)).unwrap_or(0);
-        let list = self.descriptors.bus_address();
+        let tag = (self.tag.get() << 4) | self.direction;
+        let last = self.ring.last();
+        let list = self.ring.list();
         stream.tag().write(regs, tag);
-        stream.cbl().write(regs, self.ring_length());
+        stream.cbl().write(regs, self.ring.length());
         stream.fmt().write(regs, self.format.get());
-        if controller.quirks.fifo {
+        if controller.quirks.fifo && !self.input {
             stream.fifos().write(regs, SMALL_FIFO);
         }
         stream.lvi().write(regs, last);
@@ -206,7 +207,7 @@ impl<P: DmaPage> OutputStream<P> {
         stream.bdpu().write(regs, high(list));
         // A list that is not where we put it would have the engine read anything.
         let kept = stream.tag().read(regs) & 0xF8 == tag
-            && stream.cbl().read(regs) == self.ring_length()
+            && stream.cbl().read(regs) == self.ring.length()
             && stream.fmt().read(regs) == self.format.get()
             && stream.lvi().read(regs) & 0xFF == last
             && stream.bdpl().read(regs) & !0x7F == low(list)
@@ -229,7 +230,7 @@ impl<P: DmaPage> OutputStream<P> {
         self.position = None;
         let Controller { regs, clock, .. } = controller;
         let ctl = self.regs.ctl();
-        INTCTL.write(regs, 0);
+        self.mask(regs);
         ctl.write(regs, 0);
         if clock.wait_for(SETTLE, || ctl.read(regs) & SD_RUN == 0) {
             self.regs.sts().write(regs, SD_CAUSES);
@@ -241,7 +242,14 @@ impl<P: DmaPage> OutputStream<P> {
         }
     }
 
-    /// The octets that the stream took since its start.
+    /// Takes the output's interrupts away: the input has none.
+    fn mask(&self, regs: &mut impl Regs) {
+        if !self.input {
+            INTCTL.write(regs, 0);
+        }
+    }
+
+    /// The octets that the stream took, or brought, since its start.
     ///
     /// `SDnLPIB` tells where the link is, the position buffer what the DMA engine fetched, a FIFO
     /// ahead of that. On some controllers either is stuck or wrong, so where the one does not move
@@ -294,7 +302,8 @@ impl<P: DmaPage> OutputStream<P> {
         self.position = None;
     }
 
-    /// Octets that the stream may have taken past its position: they are in its FIFO.
+    /// Octets that may be in the stream's FIFO: an output took them past its position, an input
+    /// has not brought the last ones before its position.
     #[must_use]
     pub fn fifo_octets<R: Regs, C: Clock>(&self, controller: &Controller<R, C, P>) -> u16 {
         // Larger is no FIFO but a device that is gone.
@@ -317,69 +326,5 @@ impl<P: DmaPage> OutputStream<P> {
             causes.descriptor_error |= status & SD_DESE != 0;
         }
         causes
-    }
-
-    /// Writes at octet `at` of all octets since the start, round the end of the ring.
-    pub fn write(&mut self, at: u64, mut octets: &[u8]) {
-        let mut offset = self.offset(at);
-        while !octets.is_empty() {
-            let within = offset % PAGE_OCTETS;
-            let room = PAGE_OCTETS.saturating_sub(within).min(octets.len());
-            let (now, later) = octets.split_at_checked(room).unwrap_or((octets, &[]));
-            if let Some(page) = self.ring.get_mut(offset / PAGE_OCTETS) {
-                page.write(within, now);
-            }
-            offset = offset.saturating_add(room);
-            if offset >= self.ring_octets() {
-                offset = 0;
-            }
-            octets = later;
-        }
-    }
-
-    /// Writes `octets` zeros at octet `at`, at most a ring of them.
-    pub fn clear(&mut self, at: u64, octets: usize) {
-        let mut left = octets.min(self.ring_octets());
-        let mut at = at;
-        while let Some(zeros) = SILENCE.get(..left.min(SILENCE.len()))
-            && !zeros.is_empty()
-        {
-            self.write(at, zeros);
-            at = at.wrapping_add(zeros.len() as u64);
-            left = left.saturating_sub(zeros.len());
-        }
-    }
-
-    fn offset(&self, at: u64) -> usize {
-        let within = at.checked_rem(u64::from(self.ring_length())).unwrap_or(0);
-        usize::try_from(within).unwrap_or(0)
-    }
-}
-
-/// One entry of a buffer descriptor list: a whole page (§3.6.3).
-fn descriptor(address: u64, interrupt: bool) -> [u8; 16] {
-    let mut entry = [[0; 4]; 4];
-    let [a, b, length, flags] = &mut entry;
-    *a = low(address).to_le_bytes();
-    *b = high(address).to_le_bytes();
-    *length = 4096_u32.to_le_bytes();
-    *flags = u32::from(interrupt).to_le_bytes();
-    let mut octets = [0; 16];
-    octets.copy_from_slice(entry.as_flattened());
-    octets
-}
-
-const _: () = assert!(PAGE_OCTETS == 4096);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_descriptor_is_a_whole_page() {
-        assert_eq!(
-            descriptor(0x1_2345_6000, true),
-            [0, 0x60, 0x45, 0x23, 1, 0, 0, 0, 0, 0x10, 0, 0, 1, 0, 0, 0]
-        );
     }
 }

@@ -225,8 +225,10 @@ impl Verb {
 pub struct StreamTag(u8);
 
 impl StreamTag {
-    /// The first tag.
+    /// The first tag, for the output.
     pub const ONE: Self = Self(1);
+    /// The second, for the input: not every controller tells the tags of inputs and outputs apart.
+    pub const TWO: Self = Self(2);
 
     /// The tag as a number.
     #[must_use]

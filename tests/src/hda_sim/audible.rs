@@ -1,4 +1,4 @@
-//! Whether and how loud a stream comes out of a pin.
+//! Whether and how loud a stream comes out of a pin, or a pin into a stream.
 
 use std::collections::BTreeSet;
 
@@ -44,6 +44,60 @@ impl Codec {
                 (tag != 0 && dac.stream == tag << 4 && dac.format == format).then_some(gain)
             }
             _ => None,
+        }
+    }
+
+    /// The pins that the converter of the stream with this tag and format hears, and at which
+    /// gain, in quarters of a decibel.
+    pub(super) fn sources(&self, tag: u8, format: u16, now: u64) -> Vec<(u8, i32)> {
+        let mut sources = Vec::new();
+        for node in 0..=u8::MAX {
+            if let Some(adc) = self.widget(node)
+                && adc.kind() == Kind::Adc as u32
+                && tag != 0
+                && adc.stream == tag << 4
+                && adc.format == format
+                && self.group_on(now)
+            {
+                self.trace(node, 0, now, 12, &mut sources);
+            }
+        }
+        sources
+    }
+
+    /// Follows everything that is let through to the pins it comes from.
+    fn trace(&self, node: u8, gain: i32, now: u64, depth: u32, into: &mut Vec<(u8, i32)>) {
+        let Some(widget) = self.widget(node).filter(|widget| widget.on(now)) else {
+            return;
+        };
+        let pin = widget.kind() == Kind::Pin as u32;
+        let amplified = |amp: &Amp, declared: u32, index| {
+            if widget.caps & declared != 0 {
+                amp.gain(index)
+            } else {
+                Some(0)
+            }
+        };
+        if pin {
+            // Its output amplifier is on the way out.
+            if let Some(own) = amplified(&widget.input_amp, 2, 0)
+                && widget.pin_control & 0x20 != 0
+            {
+                into.push((node, gain + own));
+            }
+            return;
+        }
+        let Some(through) = amplified(&widget.output_amp, 4, 0) else {
+            return;
+        };
+        for (index, &input) in widget.inputs.iter().enumerate() {
+            let passes = widget.kind() == Kind::Mixer as u32 || widget.selected == index;
+            if let Some(own) = amplified(&widget.input_amp, 2, index)
+                && passes
+                && depth > 0
+            {
+                self.trace(input, gain + through + own, now, depth - 1, into);
+            }
         }
     }
 

@@ -109,6 +109,7 @@ pub struct State {
     /// The codecs as they are without power for a while.
     pristine: BTreeMap<u8, Codec>,
     heard: BTreeMap<(u8, u8), Heard>,
+    input_gains: BTreeSet<i32>,
     audible: streams::Audible,
     stray: BTreeSet<u64>,
     violations: Vec<String>,
@@ -140,6 +141,7 @@ impl Machine {
             pristine: codecs.clone(),
             codecs,
             heard: BTreeMap::new(),
+            input_gains: BTreeSet::new(),
             audible: streams::Audible::default(),
             stray: BTreeSet::new(),
             violations: Vec::new(),
@@ -208,11 +210,23 @@ impl Machine {
         self.state_mut().pass(micros * 1000);
     }
 
+    /// The gains at which inputs were heard, in quarters of a decibel.
+    pub fn input_gains(&self) -> BTreeSet<i32> {
+        self.state().input_gains.clone()
+    }
+
     /// What came out of a codec's pin so far.
     pub fn heard(&self, codec: u8, pin: u8) -> Heard {
         let heard = self.state().heard.get(&(codec, pin)).cloned();
         heard.unwrap_or_default()
     }
+}
+
+/// What a pin hears: octet `at` of a stream that began to run from it. Never 0, and different from
+/// pin to pin.
+pub fn heard_at(pin: u8, at: u64) -> u8 {
+    let mixed = (at ^ (u64::from(pin) << 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 56) as u8 | 1
 }
 
 impl State {

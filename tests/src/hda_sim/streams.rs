@@ -1,9 +1,10 @@
-//! Stream DMA: descriptors, position, and samples to the link.
+//! Stream DMA: descriptors, position, and samples to and from the link.
 
 use super::registers::{STREAMS, stream_base};
-use super::{Model, State};
+use super::{Model, State, heard_at};
 
-/// How far a chip fetches ahead of the link, unless told otherwise.
+/// How far a chip fetches ahead of the link, and how much it holds back of what came from there,
+/// unless told otherwise.
 const FIFO: u64 = 192;
 /// QEMU's DMA timer.
 const QEMU_STEP_NS: u64 = 1_000_000;
@@ -120,11 +121,11 @@ impl State {
         (word(0) | word(4) << 32, word(8), word(12) & 1 != 0)
     }
 
-    /// Fetches what is due by now on each running output.
+    /// Moves what is due by now on each running stream.
     pub(super) fn run_streams(&mut self) {
         for index in 0..STREAMS {
             let base = stream_base(index);
-            if self.controller.get(base, 1) & 3 != 2 || !self.controller.is_output(index) {
+            if self.controller.get(base, 1) & 3 != 2 {
                 continue;
             }
             let format = self.controller.get(base + 0x12, 2);
@@ -147,9 +148,19 @@ impl State {
                 }
             };
             let fetched = stream.fetched;
-            self.fetch(index, due.saturating_sub(fetched));
             let ring = u64::from(self.controller.get(base + 8, 4)).max(1);
-            let link = self.controller.streams[index].fetched.saturating_sub(fifo);
+            let input = !self.controller.is_output(index);
+            let stored = if input {
+                due.saturating_sub(2 * fifo)
+            } else {
+                due
+            };
+            self.fetch(index, stored.saturating_sub(fetched));
+            let moved = self.controller.streams[index].fetched;
+            let link = match input {
+                true => moved + fifo,
+                false => moved.saturating_sub(fifo),
+            };
             let shown = match &mut self.faults.link_noise {
                 Some(noise) => {
                     *noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -204,8 +215,14 @@ impl State {
             }
             let count = octets.min(length - within).min(256);
             let mut samples = vec![0; count as usize];
-            self.dma_read(address + within, &mut samples);
-            self.link(index, &samples);
+            if !self.controller.is_output(index) {
+                let at = self.controller.streams[index].fetched;
+                self.hear(index, at, &mut samples);
+                self.dma_write(address + within, &samples);
+            } else {
+                self.dma_read(address + within, &mut samples);
+                self.link(index, &samples);
+            }
             let stream = &mut self.controller.streams[index];
             stream.fetched += count;
             stream.within += count;
@@ -221,6 +238,27 @@ impl State {
             let status = self.controller.get(base + 3, 1);
             self.controller.put(base + 3, 1, status | 4);
             self.update_interrupt();
+        }
+    }
+
+    /// Takes samples from the link: what the one pin hears that reaches the stream's converter.
+    fn hear(&mut self, index: usize, at: u64, samples: &mut [u8]) {
+        let base = stream_base(index);
+        let tag = (self.controller.get(base + 2, 1) >> 4) as u8;
+        let format = self.controller.get(base + 0x12, 2) as u16;
+        let now = self.now_ns;
+        let sources = self.codecs.iter().flat_map(|(&address, codec)| {
+            let sources = codec.sources(tag, format, now);
+            sources
+                .into_iter()
+                .map(move |(pin, gain)| (address, pin, gain))
+        });
+        let sources: Vec<_> = sources.collect();
+        if let [(_, pin, gain)] = sources[..] {
+            for (at, sample) in (at..).zip(samples) {
+                *sample = heard_at(pin, at);
+            }
+            self.input_gains.insert(gain);
         }
     }
 
