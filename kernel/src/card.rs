@@ -17,7 +17,7 @@ use drivers::hda::quirks::Quirks;
 use drivers::hda::verb::SampleBits;
 use drivers::pci::Address;
 use drivers::pci::audio::REGISTERS;
-use ring_backend::world::{Card, CardFault, CardFormat, CardSample, Nanos};
+use ring_backend::world::{Card, CardFault, CardFormat, CardInput, CardSample, Nanos};
 
 /// Why there is no card; shown to the administrator as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ const QEMU_VENDOR: u32 = 0x1af4;
 /// 30 ms at 48 kHz.
 const QEMU_LEAP_FRAMES: usize = 1440;
 
-/// A card that plays.
+/// A card that plays, and records where it has an input.
 pub struct HdaCard {
     // Boxed: a codec's graph is large, and moves would take its room on the stack several times.
     card: Box<hda::Card<Mmio, DriverClock, dma::Page>>,
@@ -130,6 +130,9 @@ impl fmt::Display for HdaCard {
         for output in self.card.configuration().outputs() {
             write!(f, "{}: {}, ", output.named(None), output.path)?;
         }
+        if let Some(input) = self.card.input() {
+            write!(f, "{}: {}, ", input.named(None), input.path)?;
+        }
         write!(f, "{} Hz {:?}", format.rate, format.bits)
     }
 }
@@ -142,17 +145,7 @@ fn fault(error: CardError) -> CardFault {
 
 impl Card for HdaCard {
     fn format(&self) -> CardFormat {
-        let format = self.card.format();
-        CardFormat {
-            rate: format.rate,
-            channels: format.channels,
-            sample: match format.bits {
-                SampleBits::B16 => CardSample::S16,
-                SampleBits::B20 => CardSample::S32 { bits: 20 },
-                SampleBits::B24 => CardSample::S32 { bits: 24 },
-                SampleBits::B32 => CardSample::S32 { bits: 32 },
-            },
-        }
+        as_card_format(self.card.format())
     }
 
     fn ring_frames(&self) -> usize {
@@ -190,5 +183,52 @@ impl Card for HdaCard {
 
     fn write(&mut self, at: u64, frames: &[u8]) {
         self.card.write(at, frames);
+    }
+
+    fn input(&mut self) -> Option<&mut dyn CardInput> {
+        self.card.input_format()?;
+        Some(self)
+    }
+}
+
+impl CardInput for HdaCard {
+    fn format(&self) -> CardFormat {
+        as_card_format(self.card.input_format().unwrap_or(self.card.format()))
+    }
+
+    fn ring_frames(&self) -> usize {
+        self.card.input_ring_frames()
+    }
+
+    fn start(&mut self) -> Result<(), CardFault> {
+        self.card.start_input().map_err(fault)
+    }
+
+    fn stop(&mut self) {
+        if let Err(error) = self.card.stop_input() {
+            log!("card: {error}");
+        }
+    }
+
+    fn position(&mut self, now: Nanos) -> Result<u64, CardFault> {
+        let now = Micros(now.0 / 1000);
+        self.card.input_position(now).map_err(fault)
+    }
+
+    fn read(&self, at: u64, frames: &mut [u8]) {
+        self.card.read_input(at, frames);
+    }
+}
+
+fn as_card_format(format: hda::Format) -> CardFormat {
+    CardFormat {
+        rate: format.rate,
+        channels: format.channels,
+        sample: match format.bits {
+            SampleBits::B16 => CardSample::S16,
+            SampleBits::B20 => CardSample::S32 { bits: 20 },
+            SampleBits::B24 => CardSample::S32 { bits: 24 },
+            SampleBits::B32 => CardSample::S32 { bits: 32 },
+        },
     }
 }
