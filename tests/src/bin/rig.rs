@@ -56,6 +56,9 @@ struct Machine {
     /// The card can record as well.
     #[arg(long)]
     duplex: bool,
+    /// The card records this file: raw 16-bit stereo at 48 kHz.
+    #[arg(long, value_name = "FILE")]
+    microphone: Option<PathBuf>,
     /// The processor has AVX2.
     #[arg(long)]
     avx2: bool,
@@ -78,6 +81,9 @@ impl Machine {
         }
         if self.duplex {
             run = run.duplex();
+        }
+        if let Some(heard) = self.microphone {
+            run = run.microphone(heard);
         }
         if self.avx2 {
             run = run.avx2();

@@ -8,7 +8,7 @@ use super::images::Images;
 use super::place;
 use super::qmp::Qmp;
 use super::tree::Tree;
-use super::{Kind, images};
+use super::{Kind, images, microphone};
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -59,10 +59,11 @@ impl Parts {
 
 /// QEMU's arguments, apart from where its state comes from.
 fn arguments(kind: Kind) -> Vec<String> {
-    let codec = if kind.duplex {
-        "hda-duplex"
+    let (codec, audio) = if kind.duplex {
+        ("hda-duplex", microphone::audiodev("card"))
     } else {
-        "hda-output"
+        let wav = "wav,id=card,path=card.wav,out.frequency=48000";
+        ("hda-output", wav.to_string())
     };
     let cpu = if kind.avx2 {
         "EPYC-Rome,-monitor"
@@ -73,7 +74,7 @@ fn arguments(kind: Kind) -> Vec<String> {
         "-nodefaults -no-user-config -M q35 -accel tcg -cpu {cpu} -m 1536 -smp 1 -display none -vga none -nic none \
          -no-reboot -serial stdio -monitor none -qmp unix:qmp,server=on,wait=off -device intel-iommu,intremap=on \
          -device intel-hda,id=hda,addr=0x1b -device {codec},audiodev=card \
-         -audiodev wav,id=card,path=card.wav,out.frequency=48000 \
+         -audiodev {audio} \
          -fsdev local,id=host,path=share,security_model=none -device virtio-9p-pci,fsdev=host,mount_tag=host,addr=0x4"
     )
     .split_whitespace()
@@ -114,6 +115,10 @@ impl Machine {
             symlink(&parts.images.dir, &link)?;
         }
         let mut command = qemu(&parts.qemu.root)?;
+        if parts.kind.duplex {
+            microphone::prepare(dir)?;
+            command.env("ALSA_CONFIG_PATH", microphone::CONFIG);
+        }
         command.args(arguments(parts.kind));
         if let Some(state) = state {
             let link = dir.join("state");

@@ -18,6 +18,7 @@ mod console;
 mod debs;
 mod images;
 mod machine;
+mod microphone;
 mod outcome;
 mod place;
 mod qmp;
@@ -86,7 +87,7 @@ pub struct Kind {
     pub xen: Xen,
     /// Time is the host's instead of the count of instructions.
     pub realtime: bool,
-    /// The card can record as well (QEMU's WAV file has no input: it records silence).
+    /// The card can record as well.
     pub duplex: bool,
     /// The processor has AVX2; otherwise nothing that not every one has.
     pub avx2: bool,

@@ -5,7 +5,7 @@ use super::machine::Machine;
 use super::outcome::{Line, Outcome};
 use super::place::{self, RunDir};
 use super::snapshot::{Snapshot, snapshot};
-use super::{Kind, Xen};
+use super::{Kind, Xen, microphone};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -29,6 +29,7 @@ pub struct Run {
     files: Vec<(PathBuf, String)>,
     kind: Kind,
     wav: Option<PathBuf>,
+    heard: Option<PathBuf>,
     kernel: Option<PathBuf>,
     needs_kernel: bool,
     timeout: Duration,
@@ -44,6 +45,7 @@ impl Run {
             files: Vec::new(),
             kind: Kind::default(),
             wav: None,
+            heard: None,
             kernel: None,
             needs_kernel: true,
             timeout: Duration::from_secs(300),
@@ -77,6 +79,14 @@ impl Run {
     pub fn duplex(mut self) -> Self {
         self.kind.duplex = true;
         self
+    }
+
+    /// Gives it one that records this file of 16-bit stereo at 48 kHz, from the first time on that
+    /// it listens.
+    #[must_use]
+    pub fn microphone(mut self, heard: impl Into<PathBuf>) -> Self {
+        self.heard = Some(heard.into());
+        self.duplex()
     }
 
     /// Gives the machine a processor with AVX2.
@@ -205,6 +215,10 @@ impl Run {
         // Only for scripts that use it: every octet that dom0 copies takes time.
         if self.script.contains("audioctl") {
             fs::copy(audioctl()?, share.join("audioctl")).context("copying audioctl")?;
+        }
+        if let Some(heard) = &self.heard {
+            fs::copy(heard, run.path.join(microphone::HEARD))
+                .with_context(|| format!("copying {}", heard.display()))?;
         }
         fs::write(share.join("lib.sh"), include_str!("dom0/lib.sh"))?;
         fs::write(share.join("session.sh"), include_str!("dom0/session.sh"))?;
