@@ -154,7 +154,7 @@ fn a_playing_stream_is_published_twice_a_second_and_an_idle_one_not_at_all() {
     let line = site.data("guest/3/0/stream-1").expect("a line");
     assert!(line.contains(" type=c "), "{line}");
     let counters = site.data("loop").expect("counters");
-    assert!(counters.ends_with("wakeups=9 busy_ns=5"), "{counters}");
+    assert!(counters.contains("wakeups=9 busy_ns=5 "), "{counters}");
 }
 
 #[test]
