@@ -7,3 +7,4 @@ pub mod judge;
 pub mod report;
 pub mod rig;
 pub mod signal;
+pub mod suite;

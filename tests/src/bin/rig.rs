@@ -5,7 +5,8 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use tests::rig::{self, Run, Xen};
+use tests::rig::{self, Extra, Run, Xen};
+use tests::suite;
 
 /// Boots a whole Xen machine under QEMU, with the audio domain's image at hand.
 #[derive(Parser)]
@@ -37,6 +38,18 @@ enum What {
     Shell {
         #[command(flatten)]
         machine: Machine,
+    },
+    /// Everything that takes long: kinds of guests, kernels, versions of Xen, programs. Prints a
+    /// table of what was proven here or by the tests, and writes target/rig/matrix.json.
+    Suite {
+        /// Runs these checks only: sound, life, restart, crash, cards, save.
+        checks: Vec<String>,
+        /// Runs them on this Xen only.
+        #[arg(long)]
+        xen: Option<Xen>,
+        /// Only prints what is known.
+        #[arg(long)]
+        table: bool,
     },
     /// Fetches, builds and saves everything a run needs.
     Prepare {
@@ -71,6 +84,9 @@ struct Machine {
     /// Gives every guest this file at this path.
     #[arg(long, value_name = "HOST:PATH")]
     guest_file: Vec<String>,
+    /// Debian 13's kernel for guests: `GUEST_KERNEL=/boot/vmlinux-6.12 GUEST_OVER=/boot/linux-6.12.cpio`.
+    #[arg(long)]
+    linux_6_12: bool,
 }
 
 impl Machine {
@@ -93,6 +109,9 @@ impl Machine {
         }
         if self.no_kernel {
             run = run.without_audiodom();
+        }
+        if self.linux_6_12 {
+            run = run.extra(Extra::Linux6_12);
         }
         for pair in self.guest_file {
             let (host, guest) = pair
@@ -139,6 +158,15 @@ fn act(what: What) -> Result<ExitCode> {
         }
         What::Shell { machine } => {
             rig::shell(&machine.run(String::new())?).map(|()| ExitCode::SUCCESS)
+        }
+        What::Suite { checks, xen, table } => {
+            let good = table || suite::run(&checks, xen)?;
+            print!("{}", suite::matrix::table()?);
+            Ok(if good {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         }
         What::Prepare { machine } => {
             rig::prepare(&machine.run(String::new())?).map(|()| ExitCode::SUCCESS)

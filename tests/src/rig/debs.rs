@@ -106,6 +106,14 @@ pub const LINUX: Set = Set {
     closure: false,
 };
 
+/// Debian 13's kernel, for guests that run it.
+pub const LINUX_6_12: Set = Set {
+    name: "linux-6.12",
+    from: &[TRIXIE],
+    packages: &["linux-image-amd64"],
+    closure: false,
+};
+
 /// An unpacked set.
 #[derive(Clone, Debug)]
 pub struct Unpacked {

@@ -16,6 +16,7 @@ mod apt;
 mod archive;
 mod console;
 mod debs;
+mod extra;
 mod images;
 mod machine;
 mod microphone;
@@ -29,7 +30,9 @@ mod sources;
 mod tree;
 
 pub use console::heed_interrupts;
+pub use extra::Extra;
 pub use outcome::{Line, Outcome};
+pub use place::root;
 pub use run::{Run, image};
 pub use shell::shell;
 

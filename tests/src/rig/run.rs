@@ -1,6 +1,7 @@
 //! One run: a script in dom0 of a restored machine.
 
 use super::console::{Console, Silence};
+use super::extra::{self, Extra};
 use super::machine::Machine;
 use super::outcome::{Line, Outcome};
 use super::place::{self, RunDir};
@@ -27,6 +28,7 @@ const POWER_OFF: Duration = Duration::from_secs(60);
 pub struct Run {
     script: String,
     files: Vec<(PathBuf, String)>,
+    extras: Vec<Extra>,
     kind: Kind,
     wav: Option<PathBuf>,
     heard: Option<PathBuf>,
@@ -43,6 +45,7 @@ impl Run {
         Self {
             script: script.into(),
             files: Vec::new(),
+            extras: Vec::new(),
             kind: Kind::default(),
             wav: None,
             heard: None,
@@ -57,6 +60,13 @@ impl Run {
     #[must_use]
     pub fn guest_file(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
         self.files.push((host.into(), guest.into()));
+        self
+    }
+
+    /// Puts an extra of guests into dom0's `/boot`.
+    #[must_use]
+    pub fn extra(mut self, extra: Extra) -> Self {
+        self.extras.push(extra);
         self
     }
 
@@ -207,6 +217,13 @@ impl Run {
             );
             fs::create_dir_all(to.parent().context("a file needs a name")?)?;
             fs::copy(host, &to).with_context(|| format!("copying {}", host.display()))?;
+        }
+        for &extra in &self.extras {
+            let boot = share.join("boot");
+            fs::create_dir_all(&boot)?;
+            for file in fs::read_dir(extra::extra(root, extra)?)?.flatten() {
+                fs::hard_link(file.path(), boot.join(file.file_name()))?;
+            }
         }
         if let Some(kernel) = kernel {
             let to = share.join("audiodom");

@@ -14,10 +14,10 @@ follow() {
   { tail -n +1 -f $logs/guest-$1.log | while IFS= read -r line; do echo "$1| $line"; done; } 2>/dev/null &
 }
 
-# waitlog NAME REGEX [SECONDS]: waits until the domain's console shows it.
+# waitlog NAME REGEX [SECONDS] [TIMES]: waits until the domain's console shows it so often.
 waitlog() {
   local end=$(( $(uptime_ms) + ${3:-30} * 1000 ))
-  until grep -qE -- "$2" $logs/guest-$1.log 2>/dev/null; do
+  until [ "$(grep -cE -- "$2" $logs/guest-$1.log 2>/dev/null)" -ge ${4:-1} ]; do
     [ $(uptime_ms) -lt $end ] || { say "$1 did not say '$2' in ${3:-30} s"; return 1; }
     usleep 50000
   done
@@ -47,6 +47,10 @@ audiodom() {
 
 default_vsnd="vsnd=[['CARD, backend=audiodom, short-name=Audio, sample-rates=48000, sample-formats=s16_le, channels-min=2, channels-max=2, buffer-size=65536', 'PCM, name=main', 'STREAM, unique-id=main, type=p']]"
 
+# What guests boot, and archives that are laid over their files.
+GUEST_KERNEL=/boot/vmlinux
+GUEST_OVER=
+
 # guest NAME COMMANDS [CFG]: a Linux guest that runs COMMANDS once its sound card is there and then
 # powers off. CFG replaces the line that gives it a stereo playback stream; "none" gives it no card.
 guest() {
@@ -55,13 +59,14 @@ guest() {
   rm -rf $dir; mkdir -p $dir/files
   cp -a /run/guest/. $dir/files/
   printf '%s\n' "$2" >$dir/files/commands
-  ( cat /boot/guest.cpio; cd $dir/files; find . | cpio -o -H newc 2>/dev/null ) >$dir/ramdisk
-  { cat /etc/xen/guest.cfg; printf 'name="%s"\nramdisk="%s"\nextra="%s card=%d"\n%s\n' $name $dir/ramdisk "$GUEST_EXTRA" $card "$cfg"; } >$dir/cfg
+  ( cat /boot/guest.cpio $GUEST_OVER; cd $dir/files; find . | cpio -o -H newc 2>/dev/null ) >$dir/ramdisk
+  { sed "s,^kernel.*,kernel = \"$GUEST_KERNEL\"," /etc/xen/guest.cfg; printf 'name="%s"\nramdisk="%s"\nextra="%s card=%d"\n%s\n' $name $dir/ramdisk "$GUEST_EXTRA" $card "$cfg"; } >$dir/cfg
   rm -rf $dir/files
   : >$logs/guest-$name.log
   create $name $dir/cfg
   local status=$?
-  rm -f $dir/ramdisk
+  # A guest that is started again by itself needs it again.
+  case $cfg in *restart*) ;; *) rm -f $dir/ramdisk ;; esac
   return $status
 }
 
@@ -74,6 +79,58 @@ wait_guest() {
   done
   local status=$(sed -n 's/^GUEST-EXIT \([0-9]*\).*/\1/p' $logs/guest-$1.log | tail -n 1)
   return ${status:-125}
+}
+
+# What a guest runs that does as it is told, line by line.
+agent='stty -echo </dev/console; echo AGENT; while read -r tag line; do ( eval "$line" ) </dev/null; echo "DID $tag $?"; done </dev/console'
+
+# order NAME TAG COMMAND: an agent runs COMMAND; `did NAME TAG [SECONDS]` waits for its status.
+order() { tell $1 "$2 $3"; }
+did() {
+  waitlog $1 "^DID $2 " ${3:-30} || return 124
+  return $(sed -n "s/^DID $2 \([0-9]*\).*/\1/p" $logs/guest-$1.log | tail -n 1)
+}
+
+# renew NAME: a domain of this name was created again by itself.
+renew() { xl domid $1 >/run/domid.$1; }
+
+# detach NAME [DEVICE]: takes a card from a running guest. Linux' driver waits two seconds before it
+# ends, and then writes 6 over the state of a card that came in its place meanwhile: such a card is
+# never taken.
+detach() {
+  local before=$(uptime_ms)
+  xl vsnd-detach $1 ${2:-0} || return
+  say "detached in $(($(uptime_ms) - before)) ms"
+  sleep 3
+}
+
+# playing NAME [SECONDS]: waits until the guest plays and has given so much sound since.
+playing() {
+  local end=$(( $(uptime_ms) + 30000 )) frames first
+  while :; do
+    frames=$(xenstore-ls /local/domain/$(xl domid audiodom)/data/guest/$(cat /run/domid.$1) 2>/dev/null |
+      sed -n 's/.*playing=1 .*frames=\([0-9]*\).*/\1/p' | tail -n 1)
+    first=${first:-$frames}
+    [ -n "$frames" ] && [ $((frames - first)) -ge $((${2:-0} * 48000)) ] && return
+    [ $(uptime_ms) -lt $end ] || { say "$1 does not play"; return 1; }
+    usleep 50000
+  done
+}
+
+# attach NAME [STREAM...]: gives a running guest a card like the one in $default_vsnd.
+attach() {
+  local name=$1
+  shift
+  [ $# -gt 0 ] || set -- 'STREAM, unique-id=main, type=p'
+  xl vsnd-attach $name 'CARD, backend=audiodom, short-name=Audio, sample-rates=48000, sample-formats=s16_le, channels-min=2, channels-max=2, buffer-size=65536' 'PCM, name=main' "$@"
+}
+
+# held WHEN: says what the audio domain holds of its guests now.
+held() {
+  local self=/local/domain/$(xl domid audiodom)
+  xenstore-write $self/control/refresh 1
+  sleep 1
+  echo "HELD $1 $(xenstore-read $self/data/held)"
 }
 
 # collect: copies every log to the host.

@@ -5,6 +5,7 @@ cp -a /host/*.sh /host/guest /run/
 # Neither the self-tests nor the page table check of a guest at boot are our subject: three seconds.
 GUEST_EXTRA="console=hvc0 quiet mitigations=off cryptomgr.notests=1 rodata=off"
 cp /host/*.cfg /etc/xen/ 2>/dev/null
+[ -d /host/boot ] && cp /host/boot/* /boot/
 [ -f /host/audiodom ] && cp /host/audiodom /boot/audiodom
 [ -f /host/audioctl ] && cp /host/audioctl /bin/audioctl
 cd /root
