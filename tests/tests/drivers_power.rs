@@ -154,9 +154,12 @@ fn shutting_down_does_not_pop_and_takes_half_a_second_at_most() {
         each(|known, machine| {
             let mut card = bring_up(&machine);
             card.start().expect("it starts");
+            let records = card.start_input().is_ok();
+            assert_eq!(records, card.input_format().is_some());
             machine.pass(50_000);
             if steps > 0 {
                 card.stop().expect("it stops");
+                card.stop_input().expect("it stops");
             }
             for _ in 1..steps {
                 let now = machine.clock().now();

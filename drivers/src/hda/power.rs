@@ -60,8 +60,8 @@ impl Default for Power {
 }
 
 impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
-    /// Takes a card that has not played or recorded for [`IDLE`] a step further to low power, if it is time.
-    /// When to call again; `None` if there is nothing left to do until it played once more.
+    /// Takes a card that has not played or recorded for [`IDLE`] a step further to low power, if it
+    /// is time. When to call again; `None` if there is nothing left to do until it played once more.
     pub fn rest(&mut self, now: Micros) -> Option<Micros> {
         if self.stream.runs() || self.input.as_ref().is_some_and(Input::runs) {
             self.power = Power::default();
@@ -92,7 +92,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
 
     /// Goes to low power at once, without a pop, in half a second at most.
     pub fn shut_down(&mut self) {
-        if self.stop().is_err() {
+        if self.stop_input().is_err() || self.stop().is_err() {
             return;
         }
         let now = self.controller.clock.now();
