@@ -7,6 +7,7 @@
 mod assign;
 mod bring_up;
 mod bring_up_input;
+mod capabilities;
 pub mod card;
 pub mod codec;
 pub mod configuration;
