@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_bidirectional_stream_is_an_input_where_it_is_no_output() {
         let input = |gcap| Capabilities::parse(gcap).input();
-        assert_eq!(input(0x4010), Some(StreamRegs::new(6)));
+        assert_eq!(input(0x4010), Some(StreamRegs::new(4)));
         assert_eq!(input(0x0010), Some(StreamRegs::new(1)));
         assert_eq!(input(0x0008), None);
         assert_eq!(input(0x4000), None);
