@@ -6,13 +6,14 @@ use crate::interrupt::Interrupt;
 use crate::mmio::Mmio;
 use crate::pci::{self, PciError, StartStore};
 use crate::quiesce;
-use crate::time::DriverClock;
+use crate::time::{self, DriverClock};
 use crate::window::MapError;
 use alloc::boxed::Box;
 use core::fmt;
 use drivers::Micros;
 use drivers::hda::CardError;
 use drivers::hda::card::{self as hda, Options};
+use drivers::hda::jacks::Shown;
 use drivers::hda::quirks::Quirks;
 use drivers::hda::verb::SampleBits;
 use drivers::pci::Address;
@@ -101,6 +102,33 @@ impl HdaCard {
         self.card.shut_down();
     }
 
+    /// Outputs and inputs in a person's words, and what is plugged in.
+    pub fn shown(&self) -> Shown<'_> {
+        self.card.shown()
+    }
+
+    /// Tells the console every output and input, with its way through the codec.
+    pub fn list(&self) {
+        let (jacks, used) = (self.card.jacks(), self.card.configuration());
+        for (at, output) in used.outputs().iter().enumerate() {
+            let plugged = jacks.output(used, at);
+            log!("output: {}: {}", output.named(plugged), output.path);
+        }
+        for (at, input) in used.inputs().iter().enumerate() {
+            let plugged = jacks.input(used, at);
+            log!("input: {}: {}", input.named(plugged), input.path);
+        }
+    }
+
+    /// Follows what is plugged in and out; whether something was.
+    pub fn follow_jacks(&mut self) -> bool {
+        let changed = self.card.follow_jacks(Micros(time::now().0 / 1000));
+        if changed {
+            log!("jacks: {}", self.shown());
+        }
+        changed
+    }
+
     /// Serves the card's interrupt, if it came.
     pub fn serve(&mut self) {
         if let Some(interrupt) = self.interrupt {
@@ -127,8 +155,8 @@ impl fmt::Display for HdaCard {
         let codec = self.card.codec().id;
         let format = self.card.format();
         write!(f, "{vendor:04x}:{device:04x}, codec {codec:08x}, ")?;
-        for output in self.card.configuration().outputs() {
-            write!(f, "{}: {}, ", output.named(None), output.path)?;
+        if let Some(main) = self.card.configuration().outputs().first() {
+            write!(f, "{}: {}, ", main.named(None), main.path)?;
         }
         if let Some(input) = self.card.input() {
             write!(f, "{}: {}, ", input.named(None), input.path)?;

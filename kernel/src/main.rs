@@ -110,16 +110,25 @@ fn main(boot: &Boot) -> ! {
     let mut backend = Backend::with_plane(plane, options.devices, client);
     let rate = if card.is_some() { format.rate } else { 0 };
     backend.describe_card(&description, rate);
+    if let Some(card) = &card {
+        backend.describe_jacks(&card.shown());
+    }
     heap::seal();
     let ready = Ready::now(entered);
     ready.announce(&description);
     backend.describe_start(&ready);
+    if let Some(card) = &card {
+        card.list();
+    }
 
     loop {
         event::take(ring.port());
         backend.count_loop(counters(entered, card.as_ref()));
         if let Some(card) = &mut card {
             card.serve();
+            if card.follow_jacks() {
+                backend.describe_jacks(&card.shown());
+            }
         }
         let next = backend.poll(time::now(), &mut Xen, card.as_mut(), &mut ring);
         if let Some(order) = backend.shutdown_requested() {

@@ -5,6 +5,7 @@
 //! | `card=none` | leave the card alone, even if one is passed through |
 //! | `ring=N` | pages of the card's DMA ring, 2 to 64; 4 unless said |
 //! | `verbs=immediate` | talk to the codec by immediate commands, not by CORB and RIRB |
+//! | `pin=`, `path=`, `coef=`, `gpio=` | what the codec does not say; see `drivers::hda::overrides` |
 //! | `devices=N` | sound devices of all guests that may connect, 1 to 120; 40 unless said |
 //! | `dither=tpdf` | add noise before rounding to the card's last place, two places wide |
 //! | `limiter=soft` | bend sums that near full scale rather than cut what is above it |
@@ -16,6 +17,7 @@ use core::fmt;
 use core::ops::RangeInclusive;
 use drivers::hda::card;
 use drivers::hda::controller::Transport;
+use drivers::hda::overrides::Override;
 use drivers::hda::stream::RING_PAGES;
 use ring_backend::control::{DEVICES, DEVICES_MOST};
 
@@ -63,6 +65,10 @@ impl Options {
                 ("ring", _) => {
                     let pages = number(value, 2..=RING_PAGES).ok_or(bad)?;
                     hda.ring_pages = u8::try_from(pages).map_err(|_| bad)?;
+                }
+                ("pin" | "path" | "coef" | "gpio", _) => {
+                    let one = Override::parse(key, value).ok_or(bad)?;
+                    hda.overrides.add(one).then_some(()).ok_or(bad)?;
                 }
                 ("devices", _) => devices = number(value, 1..=DEVICES_MOST).ok_or(bad)?,
                 _ => return Err(bad),

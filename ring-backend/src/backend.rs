@@ -59,6 +59,11 @@ impl<P> Backend<P> {
         self.status.set_card(card, rate);
     }
 
+    /// Publishes what outputs and inputs there are and what is plugged in.
+    pub fn describe_jacks(&mut self, jacks: &dyn fmt::Display) {
+        self.status.set_jacks(jacks);
+    }
+
     /// Publishes how the domain started.
     pub fn describe_start(&mut self, ready: &dyn fmt::Display) {
         self.status.set_ready(ready);

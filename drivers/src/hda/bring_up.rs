@@ -1,11 +1,13 @@
 //! Sets a configuration up so that a stream's samples come out of its pins at 0 dB.
+//!
+//! Only what a widget declares is written: QEMU would apply a verb for an amplifier that is not
+//! there to its first stream.
 
-use heapless::Vec;
-
+use super::chips;
 use super::codec::{Codec, wait_for_power};
-use super::configuration::{Configuration, OUTPUTS, Output};
+use super::configuration::{Configuration, Output};
 use super::graph::{Kind, WIDGETS, Widget};
-use super::path::Hop;
+use super::overrides::{Override, Overrides};
 use super::pins::Purpose;
 use super::verb::{Amp, Level, Nid, StreamFormat, StreamTag, Verb, VerbFault, Verbs};
 use crate::{Clock, Micros};
@@ -18,78 +20,6 @@ const PIN_OUT: u8 = 1 << 6;
 const PIN_HEADPHONES: u8 = 1 << 7;
 /// Input amplifiers that one verb can name.
 pub(super) const AMP_INDEXES: u8 = 16;
-
-/// Powers, connects, unmutes and enables every widget of the outputs' paths, from the converters
-/// out, so that nothing is heard until the last step.
-pub(super) fn bring_up(
-    verbs: &mut impl Verbs,
-    clock: &impl Clock,
-    codec: &Codec,
-    configuration: &Configuration,
-    format: StreamFormat,
-    tag: StreamTag,
-) -> Result<(), VerbFault> {
-    let outputs = configuration.outputs();
-    let mut send = |node, verb| verbs.ask(codec.address, node, verb).map(|_| ());
-    for (node, _) in on_paths(codec, outputs).filter(|(_, widget)| widget.caps.power()) {
-        send(node, Verb::power_on())?;
-    }
-    let deadline = clock.now().plus(POWER_UP);
-    for (node, _) in on_paths(codec, outputs).filter(|(_, widget)| widget.caps.power()) {
-        let left = deadline.since(clock.now());
-        wait_for_power(verbs, clock, codec.address, node, left)?;
-    }
-    let mut send = |node, verb| verbs.ask(codec.address, node, verb).map(|_| ());
-    for (node, widget) in on_paths(codec, outputs) {
-        if widget.caps.kind() == Kind::Dac {
-            send(node, Verb::format(format))?;
-            send(node, Verb::stream(tag, 0))?;
-        }
-        let used = used_inputs(outputs, node);
-        let inputs = codec.graph.inputs(node).len();
-        let mixes = widget.caps.kind() == Kind::Mixer;
-        if let Some(&index) = used.first()
-            && inputs > 1
-            && !mixes
-        {
-            send(node, Verb::select(index))?;
-        }
-        // An amplifier that a widget does not declare is left alone: QEMU would apply the verb
-        // to its first stream.
-        if widget.caps.input_amp() {
-            let inputs = u8::try_from(inputs).unwrap_or(AMP_INDEXES);
-            for index in 0..inputs.min(AMP_INDEXES) {
-                let level = if used.contains(&index) {
-                    unity(widget.input_amp.unity())
-                } else {
-                    SILENT
-                };
-                send(node, Verb::amp(Amp::Input(index), level))?;
-            }
-        }
-        if widget.caps.output_amp() {
-            let level = unity(widget.output_amp.unity());
-            send(node, Verb::amp(Amp::Output, level))?;
-        }
-    }
-    for output in outputs {
-        let Some(widget) = codec.graph.widget(output.pin()) else {
-            continue;
-        };
-        let strong = output.purpose == Purpose::Headphones && widget.pin.headphones();
-        let bits = if strong {
-            PIN_OUT | PIN_HEADPHONES
-        } else {
-            PIN_OUT
-        };
-        send(output.pin(), Verb::pin_control(bits))?;
-        if widget.pin.eapd() {
-            send(output.pin(), Verb::eapd_on())?;
-        }
-    }
-    Ok(())
-}
-
 const SILENT: Level = Level {
     mute: true,
     gain: 0,
@@ -99,24 +29,179 @@ const fn unity(gain: u8) -> Level {
     Level { mute: false, gain }
 }
 
-/// Every widget of the paths once.
-fn on_paths<'a>(
-    codec: &'a Codec,
-    outputs: &[Output],
-) -> impl Iterator<Item = (Nid, &'a Widget)> + use<'a> {
-    let mut used = [false; WIDGETS];
-    for hop in outputs.iter().flat_map(|output| output.path.hops()) {
-        if let Some(used) = used.get_mut(usize::from(hop.node.0)) {
-            *used = true;
-        }
-    }
-    let all = codec.graph.widgets();
-    all.filter(move |(node, _)| used.get(usize::from(node.0)) == Some(&true))
+/// What the outputs' paths make of each node of a graph.
+///
+/// Where a path meets one before it, it ends: the samples are there already, and a second way
+/// for them would add them once more.
+struct Plan {
+    /// Whether samples go through the node.
+    used: [bool; WIDGETS],
+    /// The one input that it passes.
+    input: [Option<u8>; WIDGETS],
 }
 
-/// The inputs of a widget that paths lead through.
-fn used_inputs(outputs: &[Output], node: Nid) -> Vec<u8, OUTPUTS> {
-    let hops = outputs.iter().flat_map(|output| output.path.hops());
-    let here = hops.filter(|hop: &&Hop| hop.node == node);
-    here.filter_map(|hop| hop.input).take(OUTPUTS).collect()
+impl Plan {
+    fn of(configuration: &Configuration) -> Self {
+        let mut plan = Self {
+            used: [false; WIDGETS],
+            input: [None; WIDGETS],
+        };
+        for output in configuration.outputs() {
+            for hop in output.path.hops() {
+                let at = usize::from(hop.node.0);
+                match (plan.used.get_mut(at), plan.input.get_mut(at)) {
+                    (Some(used), Some(input)) if !*used => (*used, *input) = (true, hop.input),
+                    _ => break,
+                }
+            }
+        }
+        plan
+    }
+
+    fn uses(&self, node: Nid) -> bool {
+        self.used.get(usize::from(node.0)) == Some(&true)
+    }
+
+    fn input(&self, node: Nid) -> Option<u8> {
+        *self.input.get(usize::from(node.0))?
+    }
+}
+
+/// Powers, connects and unmutes every widget of the outputs' paths, and closes every other way
+/// to a pin. The pins themselves stay silent: [`drive`] is left.
+pub(super) fn connect(
+    verbs: &mut impl Verbs,
+    clock: &impl Clock,
+    codec: &Codec,
+    configuration: &Configuration,
+    overrides: &Overrides,
+    (format, tag): (StreamFormat, StreamTag),
+) -> Result<(), VerbFault> {
+    chips::apply(verbs, codec)?;
+    for one in overrides.iter() {
+        match one {
+            Override::Coef(coef) => coef.apply(verbs, codec.address)?,
+            Override::Gpio(gpio) => gpio.apply(verbs, codec.address, codec.function)?,
+            Override::Pin(..) | Override::Path(_) => {}
+        }
+    }
+    let plan = Plan::of(configuration);
+    let powered = || {
+        let widgets = codec.graph.widgets();
+        widgets.filter(|&(node, widget)| plan.uses(node) && widget.caps.power())
+    };
+    for (node, _) in powered() {
+        verbs.ask(codec.address, node, Verb::power_on())?;
+    }
+    let deadline = clock.now().plus(POWER_UP);
+    for (node, _) in powered() {
+        let left = deadline.since(clock.now());
+        wait_for_power(verbs, clock, codec.address, node, left)?;
+    }
+    for (node, widget) in codec.graph.widgets() {
+        let mut send = |verb| verbs.ask(codec.address, node, verb).map(|_| ());
+        let (kind, inputs) = (widget.caps.kind(), codec.graph.inputs(node).len());
+        let used = plan.uses(node);
+        match kind {
+            Kind::Dac if used => {
+                send(Verb::format(format))?;
+                send(Verb::stream(tag, 0))?;
+                if widget.caps.digital() {
+                    send(Verb::digital_on())?;
+                }
+            }
+            Kind::Pin if !used => {
+                if widget.pin.output() && !widget.caps.digital() {
+                    send(Verb::pin_control(0))?;
+                }
+                continue;
+            }
+            // What a mixer beside the paths lets through may end in one of them.
+            Kind::Mixer => {}
+            _ if !used => continue,
+            _ => {}
+        }
+        let passed = plan.input(node);
+        if let Some(index) = passed
+            && inputs > 1
+            && kind != Kind::Mixer
+        {
+            send(Verb::select(index))?;
+        }
+        // The amplifier at a pin's input is for what comes in through the jack.
+        if widget.caps.input_amp() && kind != Kind::Pin {
+            let inputs = u8::try_from(inputs).unwrap_or(AMP_INDEXES);
+            for index in 0..inputs.min(AMP_INDEXES) {
+                let level = if passed == Some(index) {
+                    unity(widget.input_amp.unity())
+                } else {
+                    SILENT
+                };
+                send(Verb::amp(Amp::Input(index), level))?;
+            }
+        }
+        if used && widget.caps.output_amp() {
+            send(Verb::amp(Amp::Output, unity(widget.output_amp.unity())))?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets a pin drive what is connected to it, its amplifier last.
+pub(super) fn drive(
+    verbs: &mut impl Verbs,
+    codec: &Codec,
+    output: &Output,
+) -> Result<(), VerbFault> {
+    let pin = output.pin();
+    let Some(widget) = codec.graph.widget(pin) else {
+        return Ok(());
+    };
+    let strong = output.purpose == Purpose::Headphones && widget.pin.headphones();
+    let bits = if strong {
+        PIN_OUT | PIN_HEADPHONES
+    } else {
+        PIN_OUT
+    };
+    verbs.ask(codec.address, pin, Verb::pin_control(bits))?;
+    if widget.pin.eapd() {
+        verbs.ask(codec.address, pin, Verb::eapd_on())?;
+    }
+    Ok(())
+}
+
+/// Has a pin drive nothing.
+pub(super) fn silence(
+    verbs: &mut impl Verbs,
+    codec: &Codec,
+    output: &Output,
+) -> Result<(), VerbFault> {
+    let pin = output.pin();
+    if codec.graph.widget(pin).is_some_and(|w| w.pin.eapd()) {
+        verbs.ask(codec.address, pin, Verb::eapd_off())?;
+    }
+    verbs.ask(codec.address, pin, Verb::pin_control(0))?;
+    Ok(())
+}
+
+/// Switches the amplifiers on that are wired to a pin at which nothing plays.
+pub(super) fn amplify_for_others(
+    verbs: &mut impl Verbs,
+    codec: &Codec,
+    configuration: &Configuration,
+) -> Result<(), VerbFault> {
+    let plays = |node| {
+        configuration
+            .outputs()
+            .iter()
+            .any(|output| output.pin() == node)
+    };
+    let wanted = |&(node, widget): &(Nid, &Widget)| {
+        let eapd = widget.caps.kind() == Kind::Pin && widget.pin.eapd();
+        eapd && chips::amplifies_for_others(codec.id, node) && !plays(node)
+    };
+    for (node, _) in codec.graph.widgets().filter(wanted) {
+        verbs.ask(codec.address, node, Verb::eapd_on())?;
+    }
+    Ok(())
 }

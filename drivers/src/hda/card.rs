@@ -3,10 +3,13 @@
 mod recording;
 
 use super::CardError;
-use super::bring_up::bring_up;
+use super::bring_up;
+use super::chips;
 use super::codec::{Codec, CodecFault};
 use super::configuration::Configuration;
 use super::controller::{Codecs, Controller, Transport};
+use super::jacks::Jacks;
+use super::overrides::Overrides;
 use super::power::Power;
 use super::quirks::Quirks;
 use super::regs::INTCTL;
@@ -39,6 +42,8 @@ pub struct Options {
     pub transport: Transport,
     /// What the controller wants beyond the specification.
     pub quirks: Quirks,
+    /// What a person says about the codec.
+    pub overrides: Overrides,
 }
 
 impl Default for Options {
@@ -50,6 +55,7 @@ impl Default for Options {
             interrupts: false,
             transport: Transport::Rings,
             quirks: Quirks::default(),
+            overrides: Overrides::default(),
         }
     }
 }
@@ -87,6 +93,8 @@ pub struct Card<R: Regs, C: Clock, P: DmaPage> {
     pub(super) input: Option<Input<P>>,
     pub(super) codec: Codec,
     pub(super) configuration: Configuration,
+    overrides: Overrides,
+    pub(super) jacks: Jacks,
     pub(super) format: Format,
     interrupts: bool,
     /// Interrupts since some point not long ago.
@@ -112,12 +120,14 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         let limit = controller.clock.now().plus(VERBS);
         let mut codec = Codec::new(CodecAddress::FIRST);
         let mut configuration = Configuration::new();
+        let overrides = options.overrides;
         find(
             &mut controller,
             codecs,
             &mut codec,
             &mut configuration,
             limit,
+            &overrides,
         )?;
         controller.limit_verbs(Some(limit));
         let bits = configuration
@@ -141,6 +151,8 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             input: None,
             codec,
             configuration,
+            overrides,
+            jacks: Jacks::default(),
             format,
             interrupts: options.interrupts,
             recent: (Micros(0), 0),
@@ -151,6 +163,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         card.set_up()?;
         card.add_input(memory, options.ring_pages);
         card.controller.limit_verbs(None);
+        card.jacks.tell();
         Ok(card)
     }
 
@@ -162,9 +175,12 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             controller,
             codec,
             configuration,
+            overrides,
             ..
         } = self;
-        bring_up(controller, &clock, codec, configuration, format, TAG)
+        let stream = (format, TAG);
+        bring_up::connect(controller, &clock, codec, configuration, overrides, stream)?;
+        self.drive_outputs()
     }
 
     /// The one format of the output.
@@ -308,6 +324,7 @@ fn find<R: Regs, C: Clock + Clone, P: DmaPage>(
     codec: &mut Codec,
     configuration: &mut Configuration,
     limit: Micros,
+    overrides: &Overrides,
 ) -> Result<(), CardError> {
     let mut furthest = CardError::CodecSilent;
     let mut addresses = codecs.addresses().peekable();
@@ -319,20 +336,10 @@ fn find<R: Regs, C: Clock + Clone, P: DmaPage>(
         controller.limit_verbs(Some(if last { limit } else { half }));
         codec.address = address;
         let error = match codec.read(controller, &clock) {
-            Ok(()) => {
-                configuration.choose(&codec.graph);
-                if !configuration.outputs().is_empty() {
-                    return Ok(());
-                }
-                configuration.choose_any_format(&codec.graph);
-                if !configuration.outputs().is_empty() {
-                    CardError::NoFormat
-                } else if codec.graph.has_analog_output() {
-                    CardError::NoPath
-                } else {
-                    CardError::NoAnalog
-                }
-            }
+            Ok(()) => match choose(codec, configuration, overrides) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            },
             Err(CodecFault::NoAudioFunction) => CardError::NoAudioFunction,
             Err(CodecFault::Verb(VerbFault::Absent)) => return Err(CardError::Absent),
             Err(CodecFault::Verb(fault)) => fault.into(),
@@ -344,9 +351,35 @@ fn find<R: Regs, C: Clock + Clone, P: DmaPage>(
     Err(furthest)
 }
 
+/// Chooses what a codec is used for, after what its machine and a person say about it.
+fn choose(
+    codec: &mut Codec,
+    configuration: &mut Configuration,
+    overrides: &Overrides,
+) -> Result<(), CardError> {
+    chips::declare_pins(codec.id, codec.subsystem, &mut codec.graph);
+    let graph = &mut codec.graph;
+    overrides.change_pins(graph).map_err(CardError::Misfit)?;
+    configuration.choose(graph);
+    let paths = overrides.change_paths(graph, configuration);
+    paths.map_err(CardError::Misfit)?;
+    if !configuration.outputs().is_empty() {
+        return Ok(());
+    }
+    configuration.choose_any_format(graph);
+    if !configuration.outputs().is_empty() {
+        Err(CardError::NoFormat)
+    } else if graph.has_analog_output() {
+        Err(CardError::NoPath)
+    } else {
+        Err(CardError::NoAnalog)
+    }
+}
+
 /// How close to playing a codec came that failed so.
 const fn progress(error: CardError) -> u8 {
     match error {
+        CardError::Misfit(_) => 6,
         CardError::NoFormat => 5,
         CardError::NoPath => 4,
         CardError::TooSlow => 3,

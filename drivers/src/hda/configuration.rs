@@ -4,15 +4,13 @@
 //! and by which way, which amplifiers set volume and mute, and which jacks are watched;
 //! [`super::bring_up`] makes it so.
 
-use core::fmt;
-
 use heapless::Vec;
 
 use super::assign;
 use super::graph::{Graph, Kind, Widget};
 use super::groups::{GROUP, Groups, INPUTS, sort};
 use super::path::{AmpAt, Path};
-use super::pins::{PinConfig, Place, Purpose, Source};
+use super::pins::{PinConfig, Place, Purpose, Source, Use};
 use super::verb::{Nid, SampleBits};
 
 /// Most outputs.
@@ -78,20 +76,6 @@ impl Output {
     pub fn dac(&self) -> Nid {
         self.path.source().unwrap_or(Nid(0))
     }
-
-    /// The output in a person's words, with what its jack says: "Headphone (front, plugged)".
-    #[must_use]
-    pub const fn named(&self, plugged: Option<bool>) -> Named {
-        Named {
-            what: match self.purpose {
-                Purpose::LineOut => "Line out",
-                Purpose::Speaker => "Speaker",
-                Purpose::Headphones => "Headphone",
-            },
-            place: self.place,
-            plugged,
-        }
-    }
 }
 
 impl Input {
@@ -105,53 +89,6 @@ impl Input {
     #[must_use]
     pub fn adc(&self) -> Nid {
         self.path.sink().unwrap_or(Nid(0))
-    }
-
-    /// The input in a person's words, with what its jack says: "Internal mic".
-    #[must_use]
-    pub const fn named(&self, plugged: Option<bool>) -> Named {
-        Named {
-            what: match (self.source, self.place) {
-                (Source::Mic, Place::Internal) => "Internal mic",
-                (Source::Mic, _) if self.shared => "Headphone mic",
-                (Source::Mic, _) => "Mic",
-                (Source::LineIn, _) => "Line in",
-                (Source::Cd, _) => "CD",
-                (Source::Aux, _) => "Aux",
-            },
-            place: self.place,
-            plugged,
-        }
-    }
-}
-
-/// An output or input in a person's words.
-#[derive(Clone, Copy, Debug)]
-pub struct Named {
-    what: &'static str,
-    place: Place,
-    plugged: Option<bool>,
-}
-
-impl fmt::Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.what)?;
-        let place = match self.place {
-            Place::Internal | Place::Outside => None,
-            Place::Dock => Some("dock"),
-            Place::Rear => Some("rear"),
-            Place::Front => Some("front"),
-        };
-        let plugged = match self.plugged {
-            None => None,
-            Some(true) => Some("plugged"),
-            Some(false) => Some("unplugged"),
-        };
-        match (place, plugged) {
-            (Some(place), Some(plugged)) => write!(f, " ({place}, {plugged})"),
-            (Some(one), None) | (None, Some(one)) => write!(f, " ({one})"),
-            (None, None) => Ok(()),
-        }
     }
 }
 
@@ -222,6 +159,32 @@ impl Configuration {
         }
     }
 
+    /// Plays at a pin by a given way, from a converter to it, instead of or beside what was
+    /// chosen; whether there is such a way.
+    pub(super) fn play_by(&mut self, graph: &Graph, nodes: &[Nid]) -> bool {
+        let end = nodes.iter().position(|node| node.0 == 0);
+        let nodes = nodes.get(..end.unwrap_or(nodes.len())).unwrap_or(nodes);
+        let Some(path) = Path::through(graph, nodes) else {
+            return false;
+        };
+        let pin = path.sink().unwrap_or(Nid(0));
+        self.outputs.retain(|output| output.pin() != pin);
+        let config = config(graph, pin);
+        let output = Output {
+            purpose: match config.usage() {
+                Some(Use::Output(purpose)) => purpose,
+                _ => Purpose::LineOut,
+            },
+            place: config.place(),
+            path,
+            // They may be another output's.
+            volume: None,
+            mute: None,
+            senses: senses(graph, pin),
+        };
+        self.outputs.push(output).is_ok()
+    }
+
     /// The purpose of the main group of outputs.
     #[must_use]
     pub const fn main_purpose(&self) -> Purpose {
@@ -274,7 +237,7 @@ impl Configuration {
         &mut self,
         graph: &Graph,
         groups: &Groups,
-        usable: impl Fn(&Widget) -> bool + Copy,
+        usable: fn(&Widget) -> bool,
         shared: Option<Nid>,
     ) {
         let adcs = || {
@@ -349,11 +312,11 @@ fn widest<'a>(widgets: impl Iterator<Item = &'a Widget>) -> Option<SampleBits> {
     each.reduce(super::graph::PcmCaps::both)?.widest_at_48k()
 }
 
-/// Whether a pin's jack tells when something is plugged in, and tells it by itself.
+/// Whether a pin's jack tells when something is plugged in, on its own or when asked.
 fn senses(graph: &Graph, pin: Nid) -> bool {
-    graph.widget(pin).is_some_and(|widget| {
-        widget.pin.senses() && widget.caps.unsolicited() && !PinConfig(widget.config).blind()
-    })
+    graph
+        .widget(pin)
+        .is_some_and(|widget| widget.pin.senses() && !PinConfig(widget.config).blind())
 }
 
 /// The jacks to watch, if there are outputs of more than one kind.

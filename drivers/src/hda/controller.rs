@@ -3,8 +3,8 @@
 pub use super::capabilities::Capabilities;
 use super::quirks::Quirks;
 use super::regs::{
-    DPLBASE, DPLBASE_ENABLE, DPUBASE, GCAP, GCTL, GCTL_CRST, INTCTL, SD_RUN, STATESTS, StreamRegs,
-    WAKEEN,
+    DPLBASE, DPLBASE_ENABLE, DPUBASE, GCAP, GCTL, GCTL_CRST, GCTL_UNSOL, INTCTL, SD_RUN, STATESTS,
+    StreamRegs, WAKEEN,
 };
 use super::verb::{CodecAddress, Nid, Verb, VerbFault, Verbs};
 use super::{CardError, immediate, rings, rings::Rings};
@@ -161,6 +161,15 @@ impl<R: Regs, C: Clock, P: DmaPage> Controller<R, C, P> {
         self.until = until;
     }
 
+    /// Whether a codec reported something on its own since the last call; never by immediate
+    /// commands.
+    pub(super) fn reported(&mut self) -> bool {
+        match &mut self.link {
+            Link::Rings(rings) => rings.reported(&mut self.regs, &self.page),
+            Link::Immediate => false,
+        }
+    }
+
     /// Takes a page that the controller can reach.
     pub fn page<M: DmaMemory<Page = P>>(&self, memory: &mut M) -> Option<P> {
         page(memory, reach(self.capabilities, self.quirks))
@@ -282,6 +291,7 @@ fn link_reset(regs: &mut impl Regs, clock: &impl Clock) -> Result<Codecs, CardEr
     }
     WAKEEN.write(regs, 0);
     INTCTL.write(regs, 0);
+    GCTL.write(regs, GCTL_CRST | GCTL_UNSOL);
     let reported = STATESTS.read(regs) & 0x7FFF;
     STATESTS.write(regs, reported);
     Ok(Codecs(reported))

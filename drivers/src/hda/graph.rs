@@ -79,6 +79,11 @@ impl WidgetCaps {
     pub const fn own_formats(self) -> bool {
         self.bit(4)
     }
+    /// Whether the widget has coefficients for processing.
+    #[must_use]
+    pub const fn processes(self) -> bool {
+        self.bit(6)
+    }
     /// Whether the widget reports events on its own.
     #[must_use]
     pub const fn unsolicited(self) -> bool {
@@ -313,6 +318,14 @@ impl Graph {
     #[must_use]
     pub fn widget(&self, node: Nid) -> Option<&Widget> {
         self.entry(node).map(|entry| &entry.widget)
+    }
+
+    /// Gives a pin another configuration default; whether the node is a pin.
+    pub fn set_pin_config(&mut self, node: Nid, config: u32) -> bool {
+        let index = node.0.checked_sub(self.first).map(usize::from);
+        let entry = index.and_then(|index| self.entries.get_mut(index));
+        let pin = entry.filter(|entry| entry.widget.caps.kind() == Kind::Pin);
+        pin.map(|pin| pin.widget.config = config).is_some()
     }
 
     fn entry(&self, node: Nid) -> Option<&Entry> {

@@ -9,6 +9,7 @@ mod bring_up;
 mod bring_up_input;
 mod capabilities;
 pub mod card;
+pub mod chips;
 pub mod codec;
 pub mod configuration;
 pub mod controller;
@@ -16,6 +17,9 @@ mod cyclic;
 pub mod graph;
 pub mod groups;
 mod immediate;
+pub mod jacks;
+pub mod names;
+pub mod overrides;
 pub mod path;
 pub mod pins;
 pub mod position;
@@ -55,6 +59,8 @@ pub enum CardError {
     NoInput,
     /// The converter of the path takes no 48 kHz PCM that this driver can make.
     NoFormat,
+    /// A person's word about the codec does not fit it.
+    Misfit(overrides::Override),
     /// Bringing up took longer than any working card does.
     TooSlow,
     /// A stream does not enter or leave reset (`SDnCTL.SRST`).
@@ -80,6 +86,9 @@ impl From<verb::VerbFault> for CardError {
 impl fmt::Display for CardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Misfit(word) => {
+                return write!(f, "the codec has nothing that `{word}` could mean");
+            }
             Self::Absent => "the controller's registers read all ones",
             Self::NoReset => "the controller does not leave reset",
             Self::NoOutputStream => "the controller has no output stream",

@@ -80,6 +80,30 @@ impl Path {
             .then_some(Self { hops: search.hops })
     }
 
+    /// The path through these nodes, from the source to the sink, if there is one: the source a
+    /// converter, the sink an output pin.
+    pub(super) fn through(graph: &Graph, nodes: &[Nid]) -> Option<Self> {
+        let (&source, &sink) = (nodes.first()?, nodes.last()?);
+        let pin = graph.widget(sink)?;
+        if graph.kind(source) != Some(Kind::Dac) || pin.caps.kind() != Kind::Pin {
+            return None;
+        }
+        let mut path = Self::default();
+        for &node in nodes.iter().rev() {
+            if let Some(last) = path.hops.last_mut() {
+                let inputs = graph.inputs(last.node);
+                let index = inputs.iter().position(|&input| input == node)?;
+                last.input = Some(u8::try_from(index).ok()?);
+            }
+            let end = node == source || node == sink;
+            if !end && !passable(graph, node) {
+                return None;
+            }
+            path.hops.push(Hop { node, input: None }).ok()?;
+        }
+        (path.hops.len() > 1).then_some(path)
+    }
+
     /// The first amplifier from the sink on that has steps of gain at its output.
     pub(super) fn output_volume(&self, graph: &Graph) -> Option<AmpAt> {
         let has = |hop: &&Hop| {

@@ -136,6 +136,8 @@ pub const DPUBASE: Reg<u32, ReadWrite> = Reg::at(0x74);
 
 /// `GCTL`: 0 holds the controller and the link in reset.
 pub const GCTL_CRST: u32 = 1;
+/// `GCTL`: what codecs report on their own is let through.
+pub const GCTL_UNSOL: u32 = 1 << 8;
 /// `CORBRP`: reset the pointer.
 pub const CORBRP_RST: u16 = 1 << 15;
 /// `CORBCTL`: run the DMA engine.

@@ -31,6 +31,8 @@ pub(super) struct Rings {
     /// Our own copies: what the device shows is only compared with them.
     written: u16,
     read: u16,
+    /// Whether a codec reported something on its own since somebody asked.
+    reported: bool,
 }
 
 /// The largest size that a size register offers, chosen in it; the number of entries (§3.3.24).
@@ -75,6 +77,7 @@ impl Rings {
             rirb_entries: 2,
             written: 0,
             read: 0,
+            reported: false,
         };
         if rings.restart(regs, clock, page) {
             Some(rings)
@@ -152,6 +155,14 @@ impl Rings {
         answer
     }
 
+    /// Whether a codec reported something on its own since the last call.
+    pub(super) fn reported(&mut self, regs: &mut impl Regs, page: &impl DmaPage) -> bool {
+        if RIRBWP.read(regs) != self.read {
+            self.drain(regs, page, CodecAddress::FIRST);
+        }
+        core::mem::take(&mut self.reported)
+    }
+
     /// Takes every response that is there; the last solicited one of `codec`.
     fn drain(
         &mut self,
@@ -174,6 +185,7 @@ impl Rings {
             if from & (UNSOLICITED | 0xF) == u32::from(codec.get()) {
                 answer = Some(response);
             }
+            self.reported |= from & UNSOLICITED != 0;
         }
         let status = RIRBSTS.read(regs);
         if status & (RIRBSTS_INT | RIRBSTS_OVERRUN) != 0 {

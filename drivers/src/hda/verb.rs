@@ -100,6 +100,18 @@ pub enum Amp {
     Input(u8),
 }
 
+/// What general purpose pins have a bit each for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum GpioRegister {
+    /// Its level.
+    Data = 0x15,
+    /// Whether it is in use.
+    Mask = 0x16,
+    /// Whether it is an output.
+    Direction = 0x17,
+}
+
 /// A level for an amplifier, both channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level {
@@ -193,6 +205,60 @@ impl Verb {
     #[must_use]
     pub const fn eapd_off() -> Self {
         Self::long(0x70C, 0)
+    }
+
+    /// Lets a converter send on a digital link (§7.3.3.9).
+    #[must_use]
+    pub const fn digital_on() -> Self {
+        Self::long(0x70D, 1)
+    }
+
+    /// Names a coefficient (§7.3.3.5).
+    #[must_use]
+    pub const fn coef_index(index: u8) -> Self {
+        Self::short(0x5, index as u16)
+    }
+
+    /// Reads the coefficient that was named (§7.3.3.6).
+    #[must_use]
+    pub const fn coef() -> Self {
+        Self::short(0xC, 0)
+    }
+
+    /// Sets the coefficient that was named.
+    #[must_use]
+    pub const fn set_coef(value: u16) -> Self {
+        Self::short(0x4, value)
+    }
+
+    /// Reads a register of the general purpose pins (§7.3.3.22 to 24).
+    #[must_use]
+    pub const fn gpio(register: GpioRegister) -> Self {
+        Self::long(0xF00 | register as u16, 0)
+    }
+
+    /// Sets a register of the general purpose pins, a bit for each pin.
+    #[must_use]
+    pub const fn set_gpio(register: GpioRegister, bits: u8) -> Self {
+        Self::long(0x700 | register as u16, bits)
+    }
+
+    /// Tells a pin to report on its own, with this tag, 1 to 63 (§7.3.3.14).
+    #[must_use]
+    pub const fn report(tag: u8) -> Self {
+        Self::long(0x708, 0x80 | (tag & 0x3F))
+    }
+
+    /// Tells a pin to look for a plug, where it does not by itself (§7.3.3.15).
+    #[must_use]
+    pub const fn look() -> Self {
+        Self::long(0x709, 0)
+    }
+
+    /// Reads whether something is plugged in: bit 31.
+    #[must_use]
+    pub const fn sense() -> Self {
+        Self::long(0xF09, 0)
     }
 
     /// Reads a pin's configuration default (§7.3.3.31).

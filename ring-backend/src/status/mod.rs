@@ -3,6 +3,7 @@
 //! ```text
 //! data/state                      running devices=2 connected=1, or `no card devices=…`
 //! data/card                       what the kernel says of the card
+//! data/jacks                      outputs; inputs, and whether something is plugged in
 //! data/loop                       now_ns=… wakeups=… busy_ns=… card_rests=… card_wake_us=…
 //! data/ready                      what the kernel says of its start, once it is over
 //! data/held                       pages=… ports=… watches=… devices=… streams=… buffers=…
@@ -35,8 +36,9 @@ use text::{device_node, hearing, loop_text, path, text};
 const PASS_MILLIS: u64 = 500;
 /// Octets of a value; a stream's line with every number at its largest has 190.
 const VALUE_OCTETS: usize = 224;
-/// Nodes of the whole domain: `state`, `card`, `loop`, `ready`, `policy`, `mic`, `held`.
-const DOMAIN_NODES: usize = 7;
+/// Nodes of the whole domain: `state`, `card`, `loop`, `ready`, `policy`, `mic`, `jacks`,
+/// `held`.
+const DOMAIN_NODES: usize = 8;
 /// Nodes of a device: removal of an older one's, `state`, `error`, its streams.
 const DEVICE_NODES: usize = 3 + STREAMS_PER_DEVICE;
 /// Octets of the card's description that are kept.
@@ -97,6 +99,7 @@ pub struct Status {
     counters: Option<LoopCounters>,
     held: Held,
     ready: Value,
+    jacks: Value,
     card_rate: u32,
     /// What was published last belongs to this count of the control plane's changes.
     changes: Option<u32>,
@@ -119,6 +122,7 @@ impl Status {
             counters: None,
             held: Held::default(),
             ready: Value::new(),
+            jacks: Value::new(),
             card_rate: 0,
             changes: None,
             active: false,
@@ -144,6 +148,12 @@ impl Status {
     /// Says how the domain started, cut to what a node's value holds here.
     pub fn set_ready(&mut self, ready: &dyn fmt::Display) {
         self.ready = text(ready);
+        self.dirty = true;
+    }
+
+    /// Says what outputs and inputs there are and what is plugged in, cut likewise.
+    pub fn set_jacks(&mut self, jacks: &dyn fmt::Display) {
+        self.jacks = text(jacks);
         self.dirty = true;
     }
 
@@ -263,6 +273,7 @@ impl Status {
                         .unwrap_or_default(),
                 ),
                 5 => ("mic", hearing(scene)),
+                6 => ("jacks", self.jacks.clone()),
                 _ => ("held", text(&scene.held)),
             };
             return self.renew(node, path(format_args!("data/{leaf}")), value);

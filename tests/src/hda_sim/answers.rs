@@ -2,7 +2,7 @@
 
 use drivers::hda::verb::{CodecAddress, Nid, Verb, VerbFault, Verbs};
 
-use super::codec::{Codec, Widget};
+use super::codec::{Codec, Kind, Widget};
 
 /// How long a widget or function group takes to power up.
 const POWER_UP_NS: u64 = 3_000_000;
@@ -10,7 +10,10 @@ const POWER_UP_NS: u64 = 3_000_000;
 /// A codec alone, without a link between: it answers at once, whatever its address.
 impl Verbs for Codec {
     fn ask(&mut self, _: CodecAddress, node: Nid, verb: Verb) -> Result<u32, VerbFault> {
-        self.answer(node.0, verb.bits(), 0).ok_or(VerbFault::Silent)
+        // Long enough between two verbs for anything to power up.
+        self.alone_ns += 2 * POWER_UP_NS;
+        self.answer(node.0, verb.bits(), self.alone_ns)
+            .ok_or(VerbFault::Silent)
     }
 }
 
@@ -32,8 +35,16 @@ impl Codec {
                 }
                 0xF05 => self.group.power_answer(now),
                 0xF20 => self.subsystem,
+                0xF15..=0xF17 => self.gpio[(verb >> 8) as usize - 0xF15].into(),
+                0x715..=0x717 => {
+                    self.gpio[(verb >> 8) as usize - 0x715] = payload;
+                    0
+                }
                 _ => 0,
             });
+        }
+        if self.widget(node).is_none_or(|widget| widget.lacks(verb)) {
+            self.blind_sets += 1;
         }
         if self.misses(node, verb) {
             self.blind_sets += 1;
@@ -83,6 +94,25 @@ impl Codec {
 }
 
 impl Widget {
+    /// Whether a verb is about something that the widget does not declare.
+    fn lacks(&self, verb: u32) -> bool {
+        let kind = (self.caps >> 20) & 0xF;
+        let cap = |bit: u32| self.caps & (1 << bit) != 0;
+        let pin_cap = |bit: u32| self.pin_caps & (1 << bit) != 0;
+        let declared = match (verb >> 16, verb >> 8) {
+            (0x4 | 0x5 | 0xC, _) => cap(6),
+            (_, 0x701) => self.inputs.len() > 1,
+            (_, 0x705) => cap(10),
+            (_, 0x707) => kind == Kind::Pin as u32,
+            (_, 0x708) => cap(7),
+            (_, 0x709 | 0xF09) => pin_cap(2),
+            (_, 0x70C) => pin_cap(16),
+            (_, 0x70D) => cap(9),
+            _ => true,
+        };
+        !declared
+    }
+
     /// Whether the widget is powered up by now.
     pub(super) fn on(&self, now: u64) -> bool {
         self.power == 0 && now >= self.powered_at
@@ -153,9 +183,26 @@ impl Widget {
                 }
                 return 0;
             }
+            0x4 => {
+                self.coefs.insert(self.coef_index, (verb & 0xFFFF) as u16);
+                return 0;
+            }
+            0x5 => {
+                self.coef_index = payload;
+                return 0;
+            }
+            0xC => {
+                return self
+                    .coefs
+                    .get(&self.coef_index)
+                    .map_or(0, |&coef| coef.into());
+            }
             _ => {}
         }
         match verb >> 8 {
+            0xF08 => return self.report.into(),
+            0xF09 => return u32::from(self.plugged) << 31,
+            0x708 => self.report = payload,
             0xF00 => return self.parameter(payload),
             0xF01 => return self.selected as u32,
             0xF02 => return self.connections(payload.into()),

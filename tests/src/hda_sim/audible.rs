@@ -20,6 +20,10 @@ impl Amp {
         if left & 0x80 != 0 || left != right {
             return None;
         }
+        if self.caps & 0x7F00 == 0 {
+            // No steps: it only mutes.
+            return Some(0);
+        }
         let offset = (self.caps & 0x7F) as i32;
         let step = (self.caps >> 16 & 0x7F) as i32 + 1;
         Some((i32::from(left) - offset) * step)
@@ -124,7 +128,8 @@ impl Codec {
         }
         for (index, &input) in widget.inputs.iter().enumerate() {
             let passes = widget.kind() == Kind::Mixer as u32 || widget.selected == index;
-            let own = if widget.caps & 2 != 0 {
+            // A pin's is for what comes in through the jack.
+            let own = if widget.caps & 2 != 0 && widget.kind() != Kind::Pin as u32 {
                 widget.input_amp.gain(index)
             } else {
                 Some(0)

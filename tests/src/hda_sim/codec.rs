@@ -1,5 +1,7 @@
 //! A codec from data: its widgets and their state.
 
+use std::collections::BTreeMap;
+
 /// An amplifier: capabilities as the parameter reads, and both channels of each input's level.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Amp {
@@ -52,6 +54,13 @@ pub struct Widget {
     pub(super) format: u16,
     pub(super) power: u8,
     pub(super) powered_at: u64,
+    /// Whether something is plugged into its jack.
+    pub(super) plugged: bool,
+    /// What it was told about reporting that: enabled (bit 7) and a tag.
+    pub(super) report: u8,
+    /// Coefficients, and which of them is named.
+    pub(super) coefs: BTreeMap<u8, u16>,
+    pub(super) coef_index: u8,
     /// When its external amplifier was switched off last.
     pub(super) amplified_until: u64,
 }
@@ -161,6 +170,21 @@ impl Widget {
         self
     }
 
+    /// With a jack that tells, also on its own, if something is plugged in.
+    #[must_use]
+    pub fn senses(mut self) -> Self {
+        self.caps |= 1 << 7;
+        self.pin_caps |= 1 << 2;
+        self
+    }
+
+    /// With coefficients.
+    #[must_use]
+    pub fn processing(mut self) -> Self {
+        self.caps |= 1 << 6;
+        self
+    }
+
     /// Digital.
     #[must_use]
     pub fn digital(mut self) -> Self {
@@ -189,6 +213,10 @@ pub struct Codec {
     pub(super) widgets: Vec<Widget>,
     pub(super) pcm: u32,
     pub(super) group: Widget,
+    /// What the time is where it is asked without a link.
+    pub(super) alone_ns: u64,
+    /// General purpose pins: levels, mask, direction.
+    pub(super) gpio: [u8; 3],
     /// QEMU: what is set on a node without a stream goes to this one.
     pub(super) blind: Option<u8>,
     /// Whether it reports and never answers.
@@ -210,6 +238,8 @@ impl Codec {
             widgets,
             pcm,
             group: Widget::default(),
+            alone_ns: 0,
+            gpio: [0; 3],
             blind: None,
             mute: false,
             blind_sets: 0,
@@ -331,8 +361,12 @@ impl Codec {
     pub(super) fn link_reset(&mut self, pristine: &Self) {
         if self.group.power != 0 {
             let blind_sets = self.blind_sets;
+            let plugged: Vec<bool> = self.widgets.iter().map(|w| w.plugged).collect();
             self.clone_from(pristine);
             self.blind_sets = blind_sets;
+            for (widget, plugged) in self.widgets.iter_mut().zip(plugged) {
+                widget.plugged = plugged;
+            }
         }
         for widget in &mut self.widgets {
             widget.stream = 0;

@@ -110,8 +110,7 @@ pub fn codec(line: &Value) -> Codec {
         .group_amps(amp(&line["amp_in"]), amp(&line["amp_out"]));
     codec.revision = number(&line["rev"]);
     codec.subsystem = number(&line["ssid"]);
-    codec.group.caps |= 1 << 10;
-    codec
+    codec.powered()
 }
 
 fn number(value: &Value) -> u32 {
@@ -166,6 +165,8 @@ fn widget(node: &Value, group: &Value) -> Widget {
         selected: number(&node["sel"]) as usize,
         pin_control: number(&node["pinctl"]) as u8,
         eapd: number(&node["eapd"]) as u8,
+        // Nothing is on before it is told to be.
+        power: if caps & (1 << 10) != 0 { 3 } else { 0 },
         inputs,
         ..Widget::default()
     }

@@ -11,6 +11,7 @@ pub mod codecs;
 mod controller;
 pub mod corpus;
 mod handles;
+mod looks;
 pub mod pciback;
 mod registers;
 mod rings;
@@ -90,6 +91,8 @@ pub struct Faults {
     pub unanswered_some: Option<u32>,
     /// The size of FIFOs may be written, as on ICH6.
     pub fifo_writable: bool,
+    /// Codecs report nothing on their own.
+    pub no_reports: bool,
 }
 
 /// Everything a machine with a sound card has.
@@ -213,6 +216,16 @@ impl Machine {
     /// The gains at which inputs were heard, in quarters of a decibel.
     pub fn input_gains(&self) -> BTreeSet<i32> {
         self.state().input_gains.clone()
+    }
+
+    /// Plugs something into a pin's jack, or out of it.
+    pub fn plug(&self, codec: u8, pin: u8, plugged: bool) {
+        self.state_mut().plug(codec, pin, plugged);
+    }
+
+    /// Forgets what came out of all pins so far.
+    pub fn forget_heard(&self) {
+        self.state_mut().heard.clear();
     }
 
     /// What came out of a codec's pin so far.

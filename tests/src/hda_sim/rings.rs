@@ -98,6 +98,23 @@ impl State {
         }
     }
 
+    pub(super) fn plug(&mut self, address: u8, pin: u8, plugged: bool) {
+        let now = self.now_ns;
+        let Some(codec) = self.codecs.get_mut(&address) else {
+            return;
+        };
+        let on = codec.group_on(now);
+        let Some(widget) = codec.widget_mut(pin) else {
+            return;
+        };
+        widget.plugged = plugged;
+        let enabled = widget.report & 0x80 != 0 && on && !self.faults.no_reports;
+        let tag = u32::from(widget.report & 0x3F);
+        if enabled && self.controller.get(0x08, 4) & 0x101 == 0x101 {
+            self.respond(tag << 26, u32::from(address) | 0x10);
+        }
+    }
+
     fn respond(&mut self, response: u32, from: u32) {
         if self.controller.get(RIRBCTL, 1) & 2 == 0 {
             return;

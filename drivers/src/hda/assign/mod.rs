@@ -356,7 +356,7 @@ const ORDERS: [Order; 4] = {
 pub(super) fn outputs(
     graph: &Graph,
     groups: &mut Groups,
-    usable: impl Fn(&Widget) -> bool,
+    usable: fn(&Widget) -> bool,
 ) -> Vec<Slot, SLOTS> {
     // Headphones are the main output rather than speakers, unless there are fewer of them.
     if groups.main_purpose == Purpose::Speaker && groups.main.len() <= groups.headphones.len() {

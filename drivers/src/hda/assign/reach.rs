@@ -21,7 +21,7 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn of(graph: &Graph, groups: &Groups, usable: impl Fn(&Widget) -> bool) -> Self {
+    pub(super) fn of(graph: &Graph, groups: &Groups, usable: fn(&Widget) -> bool) -> Self {
         let dacs = graph.widgets();
         let dacs = dacs.filter(|(_, w)| w.caps.kind() == Kind::Dac && usable(w));
         let outputs = [&groups.main, &groups.headphones, &groups.speakers];

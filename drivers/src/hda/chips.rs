@@ -1,0 +1,282 @@
+//! What some chips and machines need beside what every codec needs.
+//!
+//! Facts, not code: which bit of which chip lets its pins' EAPD verb work, which general purpose
+//! pin feeds an amplifier, which pin firmware forgot. Each table names where they are from.
+
+use super::graph::{Graph, Widget};
+use super::verb::{CodecAddress, GpioRegister, Nid, Verb, VerbFault, Verbs};
+
+/// Some bits of a coefficient of a node that processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coef {
+    /// The node.
+    pub node: Nid,
+    /// Which coefficient.
+    pub index: u8,
+    /// The bits to change.
+    pub change: u16,
+    /// What to change them to.
+    pub to: u16,
+}
+
+/// General purpose pins of a function group (§7.3.3.22).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gpio {
+    /// The pins that become outputs.
+    pub mask: u8,
+    /// Those of them that become high.
+    pub data: u8,
+}
+
+/// Vendor of Realtek's codecs.
+const REALTEK: u32 = 0x10EC;
+/// The node with the coefficients of all of them but the first.
+const REALTEK_COEFS: Nid = Nid(0x20);
+/// Pins whose EAPD may switch an amplifier that another pin feeds (`alc_auto_setup_eapd`).
+const REALTEK_EAPD: [u8; 5] = [0x0F, 0x10, 0x14, 0x15, 0x17];
+
+const ANY: u16 = 0xFFFF;
+
+/// What lets pins switch their amplifiers by the EAPD verb, a row after the other: how many
+/// devices and which, in which versions (coefficient 0, bits 7:4, a bit for each value), index,
+/// bits to change, and to what. From `alc_fill_eapd_coef`, `alc_auto_init_amp` and
+/// `alc888_coef_init` of Linux's `patch_realtek.c`.
+#[rustfmt::skip]
+static REALTEK_TABLE: &[u16] = &[
+    1, 0x262, ANY, 0x07, 1 << 5, 1 << 5,
+    2, 0x267, 0x268, ANY, 0x07, 1 << 13, 1 << 13,
+    1, 0x269, 1 << 1, 0x0D, 1 << 14, 1 << 14,
+    1, 0x269, 1 << 2, 0x04, 1 << 15, 0,
+    1, 0x269, 1 << 3, 0x10, 1 << 9, 0,
+    4, 0x280, 0x284, 0x290, 0x292, ANY, 0x04, 1 << 15, 0,
+    3, 0x225, 0x295, 0x299, ANY, 0x67, 0xF000, 0x3000,
+    10, 0x215, 0x225, 0x236, 0x245, 0x256, 0x257, 0x285, 0x289, 0x295, 0x299,
+        ANY, 0x36, 1 << 13, 0,
+    21, 0x215, 0x225, 0x230, 0x233, 0x235, 0x236, 0x245, 0x255, 0x256, 0x257, 0x282, 0x283,
+        0x285, 0x286, 0x287, 0x288, 0x289, 0x295, 0x298, 0x299, 0x300,
+        ANY, 0x10, 1 << 9, 0,
+    1, 0x275, ANY, 0x0E, 1, 1,
+    1, 0x287, ANY, 0x08, ANY, 0x4AB7,
+    1, 0x293, ANY, 0x0A, 1 << 13, 0,
+    2, 0x234, 0x274, ANY, 0x6E, ANY, 0x0C25,
+    7, 0x234, 0x274, 0x294, 0x700, 0x701, 0x703, 0x711, ANY, 0x10, 1 << 15, 0,
+    1, 0x662, 1 << 3, 0x04, 1 << 10, 0,
+    7, 0x272, 0x273, 0x663, 0x665, 0x670, 0x671, 0x672, ANY, 0x0D, 1 << 14, 1 << 14,
+    2, 0x222, 0x623, ANY, 0x19, 1 << 13, 0,
+    1, 0x668, ANY, 0x07, 3 << 13, 0,
+    1, 0x867, ANY, 0x04, 1 << 10, 0,
+    1, 0x888, 1 << 2 | 1 << 3, 0x07, 1 << 5, 0,
+    2, 0x892, 0x897, ANY, 0x07, 1 << 5, 0,
+    5, 0x899, 0x900, 0xB00, 0x1168, 0x1220, ANY, 0x07, 1 << 1, 0,
+    4, 0x880, 0x882, 0x883, 0x885, ANY, 0x07, 0x2030, 0x2030,
+    1, 0x888, 1 | 1 << 3, 0x07, 0x2030, 0x2030,
+    // The beep's hidden way into the outputs, which lets noise in: Linux's
+    // Documentation/sound/hd-audio/realtek-pc-beep.rst.
+    2, 0x236, 0x256, ANY, 0x36, ANY, 0x5757,
+    // The clock of the plain ALC269: `alc269_fill_coef`.
+    1, 0x269, 1, 0x04, 1 << 15, 0,
+];
+
+/// The rows of [`REALTEK_TABLE`] for a device: versions and what to do.
+fn realtek_coefs(chip: u16) -> impl Iterator<Item = (u16, Coef)> {
+    let mut rest = REALTEK_TABLE;
+    let rows = core::iter::from_fn(move || {
+        let (&devices, row) = rest.split_first()?;
+        let (devices, row) = row.split_at_checked(devices.into())?;
+        let (&[versions, index, change, to], row) = row.split_first_chunk()?;
+        rest = row;
+        let coef = Coef {
+            node: REALTEK_COEFS,
+            index: index.to_le_bytes()[0],
+            change,
+            to,
+        };
+        Some((devices.contains(&chip), versions, coef))
+    });
+    rows.filter_map(|(fits, versions, coef)| fits.then_some((versions, coef)))
+}
+
+/// Devices whose amplifiers general purpose pins feed, and in whose machines (0: all; without
+/// device: of all of that maker's).
+///
+/// SigmaTel and IDT: GPIO 0 is the external amplifier (`patch_stac92hd73xx`, `patch_stac9205` of
+/// Linux's `patch_sigmatel.c`). Apple: `cs420x_fixups` and `cs4208_fixups` of `patch_cirrus.c`.
+static GPIO_TABLE: [(u32, u32, u8); 9] = [
+    (0x111D_7674, 0, 0x01),
+    (0x111D_7675, 0, 0x01),
+    (0x111D_7676, 0, 0x01),
+    (0x8384_76A0, 0, 0x01),
+    (0x8384_76A1, 0, 0x01),
+    (0x8384_76A2, 0, 0x01),
+    (0x8384_76A3, 0, 0x01),
+    (0x1013_4206, 0x106B, 0x0A),
+    (0x1013_4208, 0x106B, 0x01),
+];
+
+/// Machines whose firmware does not declare some pins: codec, machine, which of [`PINS`].
+///
+/// Docks of ThinkPads: `cxt_pincfg_lenovo_tp410` and `cxt_pincfg_lenovo_x200` of Linux's
+/// `patch_conexant.c`. Woofers and surround speakers: `ALC290_FIXUP_SUBWOOFER`,
+/// `ALC882_FIXUP_ACER_ASPIRE_4930G` and `_8930G` of `patch_realtek.c`.
+static MACHINES: [(u32, u32, u8); 16] = [
+    (0x14F1_5069, 0x17AA_214C, 0),
+    (0x14F1_5069, 0x17AA_2155, 0),
+    (0x14F1_506E, 0x17AA_21CE, 0),
+    (0x14F1_506E, 0x17AA_21CF, 0),
+    (0x14F1_506E, 0x17AA_21D2, 0),
+    (0x14F1_506E, 0x17AA_21DA, 0),
+    (0x14F1_506E, 0x17AA_21DB, 0),
+    (0x14F1_5051, 0x17AA_20FD, 1),
+    (0x14F1_5051, 0x17AA_2100, 1),
+    (0x10EC_0290, 0x1028_05D9, 2),
+    (0x10EC_0290, 0x1028_05DA, 2),
+    (0x10EC_0290, 0x1028_0616, 2),
+    (0x10EC_0888, 0x1025_0142, 3),
+    (0x10EC_0888, 0x1025_015E, 3),
+    (0x10EC_0888, 0x1025_0166, 3),
+    (0x10EC_0889, 0x1025_0146, 4),
+];
+
+/// Nodes, 0 for none, with their configuration.
+static PINS: [[(u8, u32); 3]; 5] = [
+    [
+        (0x19, 0x0421_10FF),
+        (0x1A, 0x21A1_90F0),
+        (0x1C, 0x2121_40FF),
+    ],
+    [
+        (0x16, 0x0421_40FF),
+        (0x17, 0x21A1_1000),
+        (0x19, 0x2121_103F),
+    ],
+    [(0x17, 0x9017_0112), (0, 0), (0, 0)],
+    [(0x16, 0x9913_0111), (0x17, 0x9913_0112), (0, 0)],
+    [(0x16, 0x9913_0111), (0x1B, 0x9913_0112), (0, 0)],
+];
+
+/// Tells a graph of the pins that its machine's firmware forgot.
+pub(super) fn declare_pins(id: u32, subsystem: u32, graph: &mut Graph) {
+    let row = MACHINES
+        .iter()
+        .find(|row| (row.0, row.1) == (id, subsystem));
+    let pins = row.and_then(|row| PINS.get(usize::from(row.2)));
+    for &(pin, config) in pins.into_iter().flatten() {
+        graph.set_pin_config(Nid(pin), config);
+    }
+}
+
+/// Whether a pin's EAPD is switched on though nothing plays at the pin.
+pub(super) fn amplifies_for_others(id: u32, pin: Nid) -> bool {
+    id >> 16 == REALTEK && REALTEK_EAPD.contains(&pin.0)
+}
+
+impl Coef {
+    /// Whether the node has coefficients.
+    pub(super) fn applies(&self, graph: &Graph) -> bool {
+        graph.widget(self.node).is_some_and(processes)
+    }
+
+    /// Changes the coefficient, and nothing else of it.
+    pub(super) fn apply(
+        &self,
+        verbs: &mut impl Verbs,
+        codec: CodecAddress,
+    ) -> Result<(), VerbFault> {
+        let mut to = self.to;
+        if self.change != ANY {
+            let old = read(verbs, codec, self.node, self.index)?;
+            to = (old & !self.change) | self.to;
+        }
+        verbs.ask(codec, self.node, Verb::coef_index(self.index))?;
+        verbs.ask(codec, self.node, Verb::set_coef(to))?;
+        Ok(())
+    }
+}
+
+fn processes(widget: &Widget) -> bool {
+    widget.caps.processes()
+}
+
+fn read(
+    verbs: &mut impl Verbs,
+    codec: CodecAddress,
+    node: Nid,
+    index: u8,
+) -> Result<u16, VerbFault> {
+    verbs.ask(codec, node, Verb::coef_index(index))?;
+    let answer = verbs.ask(codec, node, Verb::coef())?;
+    Ok(u16::try_from(answer & 0xFFFF).unwrap_or(0))
+}
+
+impl Gpio {
+    /// Makes the pins outputs of that level. Levels first, so that no pin shows another.
+    pub(super) fn apply(
+        &self,
+        verbs: &mut impl Verbs,
+        codec: CodecAddress,
+        function: Nid,
+    ) -> Result<(), VerbFault> {
+        let registers = [
+            (GpioRegister::Data, self.data & self.mask),
+            (GpioRegister::Mask, self.mask),
+            (GpioRegister::Direction, self.mask),
+        ];
+        for (register, to) in registers {
+            let old = verbs.ask(codec, function, Verb::gpio(register))?;
+            let [old, ..] = old.to_le_bytes();
+            let new = (old & !self.mask) | to;
+            verbs.ask(codec, function, Verb::set_gpio(register, new))?;
+        }
+        Ok(())
+    }
+}
+
+/// Does to a chip what its tables say.
+pub(super) fn apply(verbs: &mut impl Verbs, codec: &super::codec::Codec) -> Result<(), VerbFault> {
+    let coefs = codec.graph.widget(REALTEK_COEFS);
+    if codec.id >> 16 == REALTEK && coefs.is_some_and(processes) {
+        let chip = u16::try_from(codec.id & 0xFFFF).unwrap_or(0);
+        let mut version = ANY;
+        if realtek_coefs(chip).any(|(versions, _)| versions != ANY) {
+            let first = read(verbs, codec.address, REALTEK_COEFS, 0)?;
+            version = 1 << ((first >> 4) & 0xF);
+        }
+        for (_, coef) in realtek_coefs(chip).filter(|row| row.0 & version != 0) {
+            coef.apply(verbs, codec.address)?;
+        }
+    }
+    if let Some(gpio) = amplifier(codec) {
+        gpio.apply(verbs, codec.address, codec.function)?;
+    }
+    Ok(())
+}
+
+/// The general purpose pins that feed a codec's amplifier.
+fn amplifier(codec: &super::codec::Codec) -> Option<Gpio> {
+    let high = |mask| Gpio { mask, data: mask };
+    if codec.id >> 16 == REALTEK {
+        return realtek_amplifier(codec).map(high);
+    }
+    let machine = |wanted| wanted == 0 || wanted == codec.subsystem >> 16;
+    let row = GPIO_TABLE
+        .iter()
+        .find(|row| row.0 == codec.id && machine(row.1));
+    row.map(|row| high(row.2))
+}
+
+/// Realtek's way for firmware to name the pin: in the configuration of a pin without a jack,
+/// with a checksum (`alc_subsystem_id`).
+fn realtek_amplifier(codec: &super::codec::Codec) -> Option<u8> {
+    const ALC260: u32 = 0x10EC_0260;
+    let says = if codec.id == ALC260 { 0x17 } else { 0x1D };
+    let config = codec.graph.widget(Nid(says))?.config;
+    let [low, high, ..] = config.to_le_bytes();
+    let ones = (low & !1).count_ones().saturating_add(high.count_ones());
+    let valid = config & 1 != 0 && config >> 30 == 1 && (config >> 16) & 0xF == ones;
+    match (config >> 3) & 7 {
+        1 if valid => Some(1),
+        3 if valid => Some(2),
+        7 if valid => Some(4),
+        _ => None,
+    }
+}

@@ -1,0 +1,44 @@
+//! What a test sees of a codec, and changes about it, beside verbs.
+
+use super::codec::Codec;
+
+impl Codec {
+    /// A coefficient as it is now.
+    #[must_use]
+    pub fn coef(&self, node: u8, index: u8) -> u16 {
+        let coefs = self.widget(node).map(|widget| &widget.coefs);
+        coefs
+            .and_then(|coefs| coefs.get(&index).copied())
+            .unwrap_or(0)
+    }
+
+    /// With a coefficient as it is from the start.
+    #[must_use]
+    pub fn with_coef(mut self, node: u8, index: u8, value: u16) -> Self {
+        if let Some(widget) = self.widget_mut(node) {
+            widget.coefs.insert(index, value);
+        }
+        self
+    }
+
+    /// With other inputs of a node.
+    #[must_use]
+    pub fn rewired(mut self, node: u8, inputs: &[u8]) -> Self {
+        if let Some(widget) = self.widget_mut(node) {
+            *widget = widget.clone().from(inputs);
+        }
+        self
+    }
+
+    /// Levels, mask and direction of the general purpose pins.
+    #[must_use]
+    pub const fn gpio(&self) -> [u8; 3] {
+        self.gpio
+    }
+
+    /// The pins.
+    #[must_use]
+    pub fn all_pins(&self) -> Vec<u8> {
+        self.pins().collect()
+    }
+}
