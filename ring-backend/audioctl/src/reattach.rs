@@ -5,6 +5,10 @@
 //! stands in the frontend's own directory: first the frontend goes, and its guest has to see that,
 //! then it comes back with the new backend. Between the two the configuration is kept in dom0's
 //! memory of the audio domain, so that a run that is broken off is finished by the next.
+//!
+//! Linux' driver (seen with Debian's 6.1) corrupts freed memory when its card goes while a
+//! stream is open: a guest that played when its audio domain crashed may crash as well, now or when
+//! it gets its card back. Nothing that dom0 or the audio domain does can spare it that.
 
 use crate::domains::{Domain, directory};
 use crate::policy::MEMORY;
