@@ -1,6 +1,6 @@
 //! The work that is timed.
 
-use crate::{limit, peers, pulse};
+use crate::{fir, limit, peers, pulse};
 use ring_backend::format::SampleFormat;
 use ring_backend::mix::{Input, Mixer, Quality, StreamSpec, Tier, Voice};
 use ring_backend::world::{CardFormat, CardSample};
@@ -14,6 +14,7 @@ pub struct Job {
     format: SampleFormat,
     sample: CardSample,
     rate: u32,
+    card_rate: u32,
     quality: Quality,
     drift: Option<i32>,
     /// The volume of all streams, if it is the same.
@@ -36,6 +37,7 @@ pub fn jobs() -> Vec<Job> {
         format,
         sample,
         rate: 48_000,
+        card_rate: 48_000,
         quality: Quality::Best,
         drift: None,
         volume: None,
@@ -68,6 +70,16 @@ pub fn jobs() -> Vec<Job> {
         resample("resample_441_480_best", s32, Quality::Best, None),
         resample("resample_441_480_best_s16", s16, Quality::Best, None),
         resample("resample_441_480_cheap", s32, Quality::Light, None),
+        Job {
+            rate: 48_000,
+            card_rate: 44_100,
+            ..resample("resample_480_441_best", s32, Quality::Best, None)
+        },
+        Job {
+            streams: 8,
+            ..resample("resample_441_480_best_8", s32, Quality::Best, None)
+        },
+        // 100 ppm.
         resample("resample_async", s32, Quality::Best, Some(429_497)),
     ]
 }
@@ -102,7 +114,7 @@ impl Job {
             (state >> 32) as i32 >> 2
         };
         let octets = self.format.octets().unwrap_or(0);
-        let samples = (self.frames + 8) * 2;
+        let samples = self.frames * 4;
         let ring = |_| {
             let samples = (0..samples).map(|_| next().to_le_bytes());
             samples
@@ -130,7 +142,7 @@ impl Job {
 
     fn run(&self, tier: Tier, dither: bool) -> Run {
         let card = CardFormat {
-            rate: 48_000,
+            rate: self.card_rate,
             channels: 2,
             sample: self.sample,
         };
@@ -191,21 +203,35 @@ impl Job {
 
     /// The least that reading, multiplying, adding and packing cost, where such a loop exists.
     pub fn limit(&self, tier: Tier) -> Option<Run> {
+        let avx2 = matches!(tier, Tier::Avx2(_));
+        if self.resamples() && tier != Tier::Scalar {
+            let taps = match self.quality {
+                Quality::Light => 32,
+                Quality::Best if self.rate > self.card_rate => 112,
+                Quality::Best => 64,
+            };
+            let planes = if self.drift.is_some() { 4 } else { 2 };
+            return fir::run(taps, planes, self.frames * self.streams, avx2);
+        }
         let wide = self.format == SampleFormat::S32Le;
-        if self.rate != 48_000 || self.dither || self.streams < 2 || tier == Tier::Scalar {
+        if self.resamples() || self.dither || self.streams < 2 || tier == Tier::Scalar {
             return None;
         }
-        let avx2 = matches!(tier, Tier::Avx2(_));
         limit::mix(self.rings(), self.frames * self.octets(), wide, avx2)
     }
 
-    /// Other engines at the same work.
+    fn resamples(&self) -> bool {
+        self.rate != self.card_rate || self.drift.is_some()
+    }
+
+    /// Other engines at the same work; at a ratio that moves, they have one that does not reduce.
     pub fn peers(&self) -> Vec<(String, Run)> {
         if self.dither {
             return Vec::new();
         }
-        if self.rate != 48_000 {
-            return peers::resamplers(self.frames);
+        if self.resamples() {
+            let from = self.rate + u32::from(self.drift.is_some());
+            return peers::resamplers((from, self.card_rate), self.frames);
         }
         let wide = self.format == SampleFormat::S32Le;
         let octets = self.frames * self.octets();

@@ -6,8 +6,10 @@
 //! counted where valgrind is installed, which has no AVX-VNNI: rows named so count AVX2's. With
 //! names behind `--` only rows that contain one are measured, and nothing is written.
 
+mod fir;
 mod job;
 mod limit;
+mod more;
 mod peers;
 mod pulse;
 

@@ -1,6 +1,7 @@
 //! Other engines, as their shared libraries; none is needed.
 
 use crate::job::Run;
+use crate::more;
 use std::ffi::{CStr, c_char, c_double, c_int, c_long, c_uint, c_void};
 use std::ptr;
 
@@ -30,32 +31,42 @@ pub fn symbol(library: *mut c_void, name: &CStr) -> Option<*mut c_void> {
 
 /// The libraries that are not there.
 pub fn absent() -> Vec<&'static str> {
-    [SPEEX, SAMPLERATE, SOXR]
+    [SPEEX, SAMPLERATE, SOXR, more::ZITA, more::SWRESAMPLE]
         .into_iter()
         .filter(|name| library(name).is_none())
         .filter_map(|name| name.to_str().ok())
         .collect()
 }
 
-/// Stereo float from 44.1 to 48 kHz, `frames` frames out per call.
-pub fn resamplers(frames: usize) -> Vec<(String, Run)> {
+/// Stereo float from one rate to another, `frames` frames out per call.
+pub fn resamplers(rates: (u32, u32), frames: usize) -> Vec<(String, Run)> {
     let mut engines = Vec::new();
-    let input: Vec<f32> = (0..frames * 2)
+    let input: Vec<f32> = (0..frames * 4)
         .map(|n| ((n * 37) % 200) as f32 / 300.0)
         .collect();
     for quality in [3, 10] {
-        let run = speex(frames, &input, quality);
+        let run = speex(rates, frames, &input, quality);
         engines.extend(run.map(|run| (format!("speex_float_q{quality}"), run)));
     }
     for (name, converter) in [("medium", 1), ("best", 0)] {
-        let run = samplerate(frames, &input, converter);
+        let run = samplerate(rates, frames, &input, converter);
         engines.extend(run.map(|run| (format!("samplerate_{name}"), run)));
     }
-    engines.extend(soxr(frames, &input).map(|run| ("soxr_hq".to_owned(), run)));
+    let runs = [
+        ("soxr_hq", soxr(rates, frames, &input)),
+        ("zita_h48", more::zita(rates, frames, &input, 48, false)),
+        ("zita_vres_h48", more::zita(rates, frames, &input, 48, true)),
+        ("swresample", more::swresample(rates, frames, &input)),
+        ("rubato_fft", more::rubato(rates, frames, &input)),
+    ];
+    engines.extend(
+        runs.into_iter()
+            .filter_map(|(name, run)| Some((name.to_owned(), run?))),
+    );
     engines
 }
 
-fn speex(frames: usize, input: &[f32], quality: c_int) -> Option<Run> {
+fn speex(rates: (u32, u32), frames: usize, input: &[f32], quality: c_int) -> Option<Run> {
     type Init = unsafe extern "C" fn(u32, u32, u32, c_int, *mut c_int) -> *mut c_void;
     type Process =
         unsafe extern "C" fn(*mut c_void, *const f32, *mut u32, *mut f32, *mut u32) -> c_int;
@@ -71,7 +82,7 @@ fn speex(frames: usize, input: &[f32], quality: c_int) -> Option<Run> {
         )
     };
     // SAFETY: two channels; no error code is wanted.
-    let state = unsafe { init(2, 44_100, 48_000, quality, ptr::null_mut()) };
+    let state = unsafe { init(2, rates.0, rates.1, quality, ptr::null_mut()) };
     let (input, mut out) = (input.to_vec(), vec![0.0; frames * 2]);
     (!state.is_null()).then(|| {
         Box::new(move || {
@@ -90,7 +101,7 @@ fn speex(frames: usize, input: &[f32], quality: c_int) -> Option<Run> {
     })
 }
 
-fn samplerate(frames: usize, input: &[f32], converter: c_int) -> Option<Run> {
+fn samplerate(rates: (u32, u32), frames: usize, input: &[f32], converter: c_int) -> Option<Run> {
     /// `SRC_DATA` of samplerate.h.
     #[repr(C)]
     struct Data {
@@ -127,7 +138,7 @@ fn samplerate(frames: usize, input: &[f32], converter: c_int) -> Option<Run> {
                 used: 0,
                 made: 0,
                 end: 0,
-                ratio: 48_000.0 / 44_100.0,
+                ratio: f64::from(rates.1) / f64::from(rates.0),
             };
             // SAFETY: both buffers hold `frames` frames of two channels.
             unsafe { process(state, &mut data) };
@@ -135,7 +146,7 @@ fn samplerate(frames: usize, input: &[f32], converter: c_int) -> Option<Run> {
     })
 }
 
-fn soxr(frames: usize, input: &[f32]) -> Option<Run> {
+fn soxr(rates: (u32, u32), frames: usize, input: &[f32]) -> Option<Run> {
     type Create = unsafe extern "C" fn(
         c_double,
         c_double,
@@ -164,9 +175,19 @@ fn soxr(frames: usize, input: &[f32]) -> Option<Run> {
     };
     let none = ptr::null();
     // SAFETY: two channels, and the defaults for the rest.
-    let state = unsafe { create(44_100.0, 48_000.0, 2, ptr::null_mut(), none, none, none) };
+    let state = unsafe {
+        create(
+            rates.0.into(),
+            rates.1.into(),
+            2,
+            ptr::null_mut(),
+            none,
+            none,
+            none,
+        )
+    };
     let (input, mut out) = (input.to_vec(), vec![0.0; frames * 2]);
-    let new_frames = frames * 147 / 160;
+    let new_frames = frames * rates.0 as usize / rates.1 as usize;
     (!state.is_null()).then(|| {
         Box::new(move || {
             let (mut taken, mut given) = (0, 0);

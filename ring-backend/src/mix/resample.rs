@@ -323,14 +323,16 @@ fn plan(from: u32, to: u32, channels: usize, quality: Quality, drifts: bool) -> 
         rows: (to / gcd(from, to)) as usize,
         between: false,
     };
-    if !drifts && exact.len() <= Tables::LARGEST_EXACT {
-        return exact;
-    }
     let rows = (ROWS_BETWEEN as u64 * u64::from(to)).div_ceil(u64::from(from.max(to)));
-    Plan {
+    let between = Plan {
         shape,
         rows: rows as usize,
         between: true,
+    };
+    if !drifts && exact.len() <= between.len().max(Tables::SMALL) {
+        exact
+    } else {
+        between
     }
 }
 

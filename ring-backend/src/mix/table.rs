@@ -3,7 +3,7 @@
 //! Their memory is taken once. A table is filled a few rows at a time, so that a guest that asks
 //! for a new rate costs the others nothing but that; until it is full, its streams are silent.
 
-use super::filter::{Family, Kernel, Shape, TIME_BITS, VALUE_BITS};
+use super::filter::{Kernel, Shape, TIME_BITS, VALUE_BITS};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -36,11 +36,6 @@ impl Plan {
     #[must_use]
     pub const fn row_len(&self) -> usize {
         self.shape.taps * self.planes()
-    }
-
-    /// Whether it is one of the longest.
-    fn is_long(&self) -> bool {
-        self.between && self.shape.family == Family::Down
     }
 
     /// Where a coefficient of a tap lies: planes take turns after every [`LANE`] taps.
@@ -142,8 +137,11 @@ impl Tables {
     /// Coefficients in all: every rate that sndif names finds its place beside all others on any
     /// usual card, with tables of less quality for some on a 44.1 kHz card.
     const CAPACITY: usize = 216_000;
-    /// The longest table of exact phases.
-    pub const LARGEST_EXACT: usize = 33_024;
+    /// Coefficients that a table of exact phases may have where one for the times in between would
+    /// have fewer: such streams are worth it.
+    pub const SMALL: usize = 33_024;
+    /// Coefficients above which a table is a long one: more than that of any ratio upwards.
+    const LONG: usize = 41_216;
 
     /// Coefficients that unusual rates may hold: a guest with odd wishes shall not keep others
     /// from the usual ones.
@@ -173,10 +171,10 @@ impl Tables {
         for entry in self.entries.iter().filter(|entry| entry.holders > 0) {
             if entry.plan != *plan {
                 odds += if entry.odd { entry.plan.len() } else { 0 };
-                longs += usize::from(entry.plan.is_long());
+                longs += usize::from(entry.plan.len() > Self::LONG);
             }
         }
-        if (odd && odds + plan.len() > Self::ODD_MOST) || (plan.is_long() && longs > 0) {
+        if (odd && odds + plan.len() > Self::ODD_MOST) || (plan.len() > Self::LONG && longs > 0) {
             return false;
         }
         let Some(entry) = self.place(plan).and_then(|at| self.entries.get_mut(at)) else {

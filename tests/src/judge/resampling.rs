@@ -10,9 +10,7 @@ use std::f64::consts::TAU;
 /// Amplitude of the tones: -3 dBFS.
 pub const AMPLITUDE: f64 = 0.707_945_784;
 /// Frames of the card that are judged.
-const JUDGED: usize = 8_192;
-/// Frames before them: the filter fills.
-const SKIPPED: usize = 512;
+const JUDGED: usize = 4_096;
 /// Frames of the card per render.
 const BLOCK: usize = 480;
 
@@ -62,7 +60,7 @@ impl Case {
 }
 
 /// Plays what `signal` gives for each input frame on both channels; returns the left channel of
-/// `frames` frames of the card, and the latency that the voice tells.
+/// `frames` frames of the card from when the filter is full, and the latency that the voice tells.
 ///
 /// # Panics
 /// The case is none that the mixer takes.
@@ -84,7 +82,8 @@ pub fn play(case: &Case, frames: usize, signal: impl Fn(usize) -> f64) -> (Vec<f
     voice.configure(spec, card).expect("a rate within range");
     let mut mixer = Mixer::new(card);
     while !mixer.prepare(&voice) {}
-    let mut out = vec![0_u8; frames * card.frame_octets()];
+    let skipped = 2 * voice.latency_frames() as usize + BLOCK;
+    let mut out = vec![0_u8; (skipped + frames) * card.frame_octets()];
     let mut at = 0;
     for block in out.chunks_mut(BLOCK * card.frame_octets()) {
         let count = block.len() / card.frame_octets();
@@ -109,7 +108,7 @@ pub fn play(case: &Case, frames: usize, signal: impl Fn(usize) -> f64) -> (Vec<f
         };
         mixer.render(&mut [input], count, block);
     }
-    let left = out.as_chunks::<8>().0.iter().map(|frame| {
+    let left = out.as_chunks::<8>().0.iter().skip(skipped).map(|frame| {
         let sample = i32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]);
         f64::from(sample) / 2_147_483_648.0
     });
@@ -120,12 +119,11 @@ pub fn play(case: &Case, frames: usize, signal: impl Fn(usize) -> f64) -> (Vec<f
 /// Sends a tone of `hertz` through, in the stream's time, and fits it in the card's.
 #[must_use]
 pub fn measure(case: &Case, hertz: f64) -> Heard {
-    let (samples, latency_ms) = play(case, SKIPPED + JUDGED, |frame| {
+    let (judged, latency_ms) = play(case, JUDGED, |frame| {
         (TAU * (hertz * frame as f64 / f64::from(case.from)).fract()).sin() * AMPLITUDE
     });
-    let judged = &samples[SKIPPED..];
     let per_frame = hertz / f64::from(case.from) * case.step();
-    let fit = Fit::new(judged, &[per_frame * f64::from(RATE)]);
+    let fit = Fit::new(&judged, &[per_frame * f64::from(RATE)]);
     let rms = AMPLITUDE / std::f64::consts::SQRT_2;
     let power = judged.iter().map(|x| x * x).sum::<f64>() / JUDGED as f64;
     let db = |ratio: f64| 20.0 * ratio.max(1e-12).log10();
