@@ -3,7 +3,7 @@
 //! | word | meaning |
 //! |---|---|
 //! | `card=none` | leave the card alone, even if one is passed through |
-//! | `ring=N` | pages of the card's DMA ring, 2 to 64; 4 unless said |
+//! | `ring=N` | pages of the card's DMA ring, 2 to 32; 8 unless said |
 //! | `verbs=immediate` | talk to the codec by immediate commands, not by CORB and RIRB |
 //! | `pin=`, `path=`, `coef=`, `gpio=` | what the codec does not say; see `drivers::hda::overrides` |
 //! | `devices=N` | sound devices of all guests that may connect, 1 to 120; 40 unless said |
