@@ -2,7 +2,7 @@
 //!
 //! A configuration is a pure function of the graph. It says which converter plays at which pin
 //! and by which way, which amplifiers set volume and mute, and which jacks are watched;
-//! [`super::bring_up`] makes it so.
+//! `bring_up` makes it so.
 
 use heapless::Vec;
 
