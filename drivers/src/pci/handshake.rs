@@ -18,7 +18,7 @@ const TEXT: usize = 96;
 /// How long the backend may take to get to a state.
 const STATE: Micros = Micros::millis(10_000);
 /// Pause between two looks at its state.
-const LOOK: Micros = Micros::millis(5);
+const LOOK: Micros = Micros::millis(2);
 /// What pciback wants to see as `magic` (`XEN_PCI_MAGIC`).
 const MAGIC: &str = "7";
 
