@@ -126,7 +126,7 @@ fn accesses(model: Model) -> u64 {
 
 /// Every so many steps of a run a register breaks. A run of the tests takes one step in 61, another
 /// one for each register and kind, so that all together meet every one; with `AUDIODOM_EVERY_STEP`
-/// in the environment each breaks at each, which takes half an hour.
+/// in the environment each breaks at each, which takes long.
 fn stride() -> usize {
     if std::env::var_os("AUDIODOM_EVERY_STEP").is_some() {
         1

@@ -99,6 +99,7 @@ fn realtek_coefs(chip: u16) -> impl Iterator<Item = (u16, Coef)> {
 /// Devices whose amplifiers general purpose pins feed, and in whose machines (0: all; without
 /// device: of all of that maker's).
 ///
+/// Named after the tables of Linux that they were remembered from, not yet read again there.
 /// SigmaTel and IDT: GPIO 0 is the external amplifier (`patch_stac92hd73xx`, `patch_stac9205` of
 /// Linux's `patch_sigmatel.c`). Apple: `cs420x_fixups` and `cs4208_fixups` of `patch_cirrus.c`.
 static GPIO_TABLE: [(u32, u32, u8); 9] = [
