@@ -12,7 +12,7 @@
 //! in are the traits of [`world`], and time is an argument. So the same code runs in the domain,
 //! against fakes, and under fuzzers.
 #![no_std]
-#![deny(unsafe_code)] // Allowed in mix/simd.rs alone: vector loads, stores and calls.
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 
@@ -24,12 +24,10 @@ pub mod config;
 pub mod control;
 pub mod engine;
 pub mod event;
-pub mod format;
 pub mod hw_params;
 pub mod intake;
 pub mod link;
 pub mod meter;
-pub mod mix;
 pub mod orders;
 pub mod pages;
 pub mod plane;
@@ -46,3 +44,5 @@ pub mod wire;
 pub mod world;
 pub mod xenbus;
 pub mod xenstore;
+
+pub use mix::{self, format};

@@ -9,8 +9,8 @@ use super::plan::Place;
 use super::resample::{Quality, Resampler};
 use super::table::Plan;
 use super::{MAX_CHANNELS, MAX_RATE, MIN_RATE, StreamSpec, Unsupported};
+use crate::card::CardFormat;
 use crate::format::SampleFormat;
-use crate::world::CardFormat;
 
 /// The conversion state of one stream; fixed in size, about 7 KB.
 pub struct Voice {

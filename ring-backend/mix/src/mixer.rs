@@ -10,7 +10,7 @@ use super::scalar;
 use super::simd::Starts;
 use super::table::Tables;
 use super::voice::Voice;
-use crate::world::CardFormat;
+use crate::card::CardFormat;
 use alloc::vec;
 use alloc::vec::Vec;
 

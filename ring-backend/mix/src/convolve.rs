@@ -9,9 +9,9 @@ macro_rules! kernel {
         /// The loops of this width.
         pub mod $width {
             use super::{Cursor, Fir, LANE};
-            use crate::mix::scalar::BLOCK;
-            use crate::mix::simd::v128;
-            use crate::mix::simd::$width::*;
+            use crate::scalar::BLOCK;
+            use crate::simd::v128;
+            use crate::simd::$width::*;
 
             const LANES: usize = OCTETS / 2;
             /// Vectors of the sixteen taps whose partial sums are kept apart.

@@ -104,7 +104,7 @@ macro_rules! kernel {
         /// The loop of this width.
         pub mod $width {
             use super::STEP;
-            use crate::mix::simd::$width::*;
+            use crate::simd::$width::*;
 
             const LANES: usize = OCTETS / 4;
 

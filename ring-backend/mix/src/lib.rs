@@ -8,14 +8,20 @@
 //! Everything is fixed point. A sum is exact however many streams there are, and is rounded once:
 //! a lone 16-bit stream reaches a 16-bit card bit for bit. All memory is taken in
 //! [`Mixer::new`] and by the [`Voice`]s themselves; rendering allocates nothing.
+#![no_std]
+#![deny(unsafe_code)] // Allowed in simd.rs alone: vector loads, stores and calls.
+
+extern crate alloc;
 
 mod capture;
+pub mod card;
 mod convert;
 #[cfg(target_arch = "x86_64")]
 mod convolve;
 pub mod decode;
 pub mod encode;
 mod filter;
+pub mod format;
 pub mod gain;
 mod input;
 mod kernel;

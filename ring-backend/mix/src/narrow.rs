@@ -10,10 +10,10 @@ macro_rules! kernel {
     ($width:ident, $feature:literal) => {
         /// The loops of this width.
         pub mod $width {
-            use crate::mix::kernel::LOW_BITS;
-            use crate::mix::plan::{Pair, Plan};
-            use crate::mix::simd::$width::*;
-            use crate::mix::simd::{Block, Starts};
+            use crate::kernel::LOW_BITS;
+            use crate::plan::{Pair, Plan};
+            use crate::simd::$width::*;
+            use crate::simd::{Block, Starts};
 
             /// Vectors that are done at a time, and their octets.
             const N: usize = 2;

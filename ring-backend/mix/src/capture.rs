@@ -12,8 +12,8 @@ use super::kernel::{Sink, accumulator_slot};
 use super::mixer::Mixer;
 use super::voice::{Gains, Voice};
 use super::{MAX_CHANNELS, StreamSpec, Unsupported};
+use crate::card::{CardFormat, CardSample};
 use crate::format::SampleFormat;
-use crate::world::{CardFormat, CardSample};
 
 /// What is converted to, before the guest's format.
 const WHOLE: CardSample = CardSample::S32 { bits: 32 };

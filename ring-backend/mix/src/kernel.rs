@@ -5,7 +5,7 @@ use super::gain::Gain;
 #[cfg(target_arch = "x86_64")]
 use super::simd::Avx2;
 use super::table::Table;
-use crate::world::CardSample;
+use crate::card::CardSample;
 
 /// Which inner loops run. All compute the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,10 @@ macro_rules! kernel {
     ($width:ident, $feature:literal) => {
         /// The loops of this width.
         pub mod $width {
-            use crate::mix::kernel::Sink;
-            use crate::mix::plan::{Gains, Plan};
-            use crate::mix::simd::Starts;
-            use crate::mix::simd::$width::*;
+            use crate::kernel::Sink;
+            use crate::plan::{Gains, Plan};
+            use crate::simd::Starts;
+            use crate::simd::$width::*;
 
             /// Samples of a vector of 32-bit lanes, and 64-bit lanes of one.
             const LANES: usize = OCTETS / 4;
