@@ -95,6 +95,9 @@ impl OpChannel for OpPage {
     }
 }
 
+/// The token of the only watch there is at start-up.
+const WATCH: &str = "pci";
+
 /// xenstore as the drivers want it during start-up.
 pub struct StartStore<'a>(pub Blocking<'a, StoreRing, StoreWaiter>);
 
@@ -121,5 +124,17 @@ impl Store for StartStore<'_> {
 
     fn begin_writes(&mut self, nodes: &[(&str, &str)]) -> Result<(), StoreError> {
         self.0.begin_writes(nodes).map_err(error)
+    }
+
+    fn watch(&mut self, path: &str) -> Result<(), StoreError> {
+        self.0.begin_watch(path, WATCH).map_err(error)
+    }
+
+    fn unwatch(&mut self, path: &str) -> Result<(), StoreError> {
+        self.0.begin_unwatch(path, WATCH).map_err(error)
+    }
+
+    fn wait_for_change(&mut self) -> Result<(), StoreError> {
+        self.0.wait_for_change().map(|_| ()).map_err(error)
     }
 }

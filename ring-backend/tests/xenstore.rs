@@ -376,6 +376,32 @@ fn nodes_read_together_are_each_read_or_refused() {
 }
 
 #[test]
+fn a_change_is_waited_for_unless_it_is_older_than_what_was_read() {
+    let (mut client, mut tape) = (Client::new(), Tape::new(5));
+    tape.feed(4, 1, b"OK\0");
+    tape.feed(15, 0, b"x/state\0pci\0");
+    tape.feed(2, 2, b"3");
+    tape.feed(15, 0, b"x/state\0pci\0");
+    tape.feed(2, 3, b"2");
+    tape.feed(15, 0, b"x/state\0pci\0");
+    tape.feed(2, 4, b"4");
+    let mut store = Blocking::new(&mut client, &mut tape, Patience(3, 0));
+    assert_eq!(store.begin_watch("x/state", "pci"), Ok(()));
+    let each = |_: usize, value: Result<&[u8], StoreError>| assert!(value.is_ok());
+    // The second event comes after the state was read, and before its neighbour was.
+    store
+        .read_all(&["x/state", "x/num_devs"], each)
+        .expect("values");
+    assert_eq!(store.wait_for_change(), Ok(true));
+    store.read_all(&["x/state"], each).expect("a value");
+    assert_eq!(store.wait_for_change(), Ok(false));
+    tape.feed(5, 5, b"OK\0");
+    let mut store = Blocking::new(&mut client, &mut tape, Patience(3, 0));
+    assert_eq!(store.begin_unwatch("x/state", "pci"), Ok(()));
+    assert_eq!(store.settle(), Ok(()));
+}
+
+#[test]
 fn start_up_gives_up_on_a_silent_store_and_ignores_its_late_answer() {
     let (mut client, mut tape) = (Client::new(), Tape::new(5));
     let mut store = Blocking::new(&mut client, &mut tape, Patience(10, 0));

@@ -114,7 +114,7 @@ impl Figures {
             Figure {
                 name: "boot_ready_ms",
                 value: number(&ready, "boot_ready_ms")?,
-                limit: None,
+                limit: Some(50.0),
                 how: "guest clock, first instruction to backend ready; dom0's PCI backend shares the one CPU",
             },
             Figure {

@@ -99,9 +99,7 @@ fn the_card_is_tuned_where_the_backend_lets_it() {
 
 #[test]
 fn a_list_of_capabilities_that_never_ends_is_left() {
-    let mut function = qemu();
-    function.space[0x06] = 0x10;
-    function.space[0x34] = 0x50;
+    let mut function = pch().swap_remove(1);
     function.space[0x50..0x52].copy_from_slice(&[0x01, 0x50]);
     let backend = Pciback::new(Manners::default(), vec![function]);
     let functions = meet(&backend).expect("a backend");
@@ -139,6 +137,7 @@ fn a_domain_without_pci_devices_is_told_so_at_once() {
     backend.set_node("device/pci/0/backend", None);
     assert_eq!(meet(&backend), Err(HandshakeError::NoDevice));
     assert_eq!(backend.now(), Micros(0));
+    assert_eq!(backend.node("device/pci/0/state"), None);
 }
 
 #[test]

@@ -26,6 +26,11 @@ pub enum Fix {
     Bits(u8),
 }
 
+/// Intel's before the PCH, ICH6 to ICH10 and ESB2: what they do with "no snoop" is right.
+const ICH: [u16; 8] = [
+    0x2668, 0x269A, 0x27D8, 0x284B, 0x293E, 0x293F, 0x3A3E, 0x3A6E,
+];
+
 /// Vendor, first and last device, and what they want.
 type Row = (u16, u16, u16, Fix);
 
@@ -88,6 +93,7 @@ pub fn of(id: u32) -> impl Iterator<Item = Fix> {
         .iter()
         .filter(move |(of, first, last, _)| *of == vendor && (*first..=*last).contains(&device))
         .map(|row| row.3)
+        .filter(move |fix| !matches!(fix, Fix::Snoop) || !ICH.contains(&device))
 }
 
 /// What of it concerns the controller's driver.
@@ -134,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_controller_gets_the_rows_of_its_vendor_and_its_own() {
-        assert_eq!(of(0x2668_8086).count(), 3);
+        assert_eq!(of(0x2668_8086).count(), 2);
+        assert!(of(0x1C20_8086).any(|fix| fix == Fix::Snoop));
         assert!(Quirks::of(0x2668_8086).fifo);
         assert!(Quirks::of(0xA828_8086).immediate);
         assert_eq!(Quirks::of(0x15E3_1022).bits, 40);

@@ -17,8 +17,10 @@ pub const FUNCTIONS: usize = 16;
 const TEXT: usize = 96;
 /// How long the backend may take to get to a state.
 const STATE: Micros = Micros::millis(10_000);
-/// Pause between two looks at its state.
-const LOOK: Micros = Micros::millis(2);
+/// Looks at its state, should a store tell of changes that there are not.
+const LOOKS: u32 = 1000;
+/// Names the backend's directory.
+const BACKEND: &str = "device/pci/0/backend";
 /// What pciback wants to see as `magic` (`XEN_PCI_MAGIC`).
 const MAGIC: &str = "7";
 
@@ -94,14 +96,9 @@ pub fn connect(
     clock: &impl Clock,
     offer: Offer,
 ) -> Result<Vec<Function, FUNCTIONS>, HandshakeError> {
-    let backend = match read(store, ["device/pci/0/backend"])? {
-        [Ok(path)] => path,
-        [Err(StoreError::Missing)] => return Err(HandshakeError::NoDevice),
-        [Err(error)] => return Err(error.into()),
-    };
-    // Every turn of the store costs a scheduling of dom0, which `xl create` keeps busy just now:
-    // so no look at the backend's state first, as it takes the offer when it is ready for it, and
-    // as much as can be in one turn.
+    // Every turn of the store costs a scheduling of dom0, which `xl create` keeps busy just now: so
+    // no look at anything first, as the backend takes the offer when it is ready for it, and as much
+    // as can be in one turn.
     let page = decimal(offer.page);
     let port = decimal(offer.port);
     let state = decimal(INITIALISED);
@@ -111,7 +108,24 @@ pub fn connect(
         ("device/pci/0/magic", MAGIC),
         ("device/pci/0/state", &state),
     ])?;
-    let functions = await_functions(store, clock, &backend)?;
+    let backend = match read(store, [BACKEND]) {
+        Ok([backend]) => backend,
+        // What was refused is the offer: by a domain without a PCI device, which has no such nodes.
+        Err(refused) => match read(store, [BACKEND])? {
+            [Ok(_)] => return Err(refused.into()),
+            [missing] => missing,
+        },
+    };
+    let backend = match backend {
+        Ok(path) => path,
+        Err(StoreError::Missing) => return Err(HandshakeError::NoDevice),
+        Err(error) => return Err(error.into()),
+    };
+    let state = node(&backend, "state")?;
+    store.watch(&state)?;
+    let functions = await_functions(store, clock, &backend, &state);
+    store.unwatch(&state)?;
+    let functions = functions?;
     let state = decimal(CONNECTED);
     store.begin_writes(&[("device/pci/0/state", &state)])?;
     if functions.is_empty() {
@@ -126,13 +140,14 @@ fn await_functions(
     store: &mut impl Store,
     clock: &impl Clock,
     backend: &str,
+    state_node: &str,
 ) -> Result<Vec<Function, FUNCTIONS>, HandshakeError> {
-    let (state_node, count_node) = (node(backend, "state")?, node(backend, "num_devs")?);
+    let count_node = node(backend, "num_devs")?;
     let (vdev, dev) = function_nodes(backend, 0)?;
     let deadline = clock.now().plus(STATE);
     let mut state = INITIALISING;
-    for _ in 0..=STATE.0 / LOOK.0 {
-        let [answer, count, vdev, dev] = read(store, [&state_node, &count_node, &vdev, &dev])?;
+    for _ in 0..LOOKS {
+        let [answer, count, vdev, dev] = read(store, [state_node, &count_node, &vdev, &dev])?;
         // A node that is not there yet is a backend that has not begun.
         state = match answer {
             Ok(text) => text.parse().unwrap_or(INITIALISING),
@@ -146,7 +161,7 @@ fn await_functions(
             }
             CLOSING | CLOSED => return Err(HandshakeError::BackendClosed),
             _ if clock.now() >= deadline => break,
-            _ => clock.pause(LOOK),
+            _ => store.wait_for_change()?,
         }
     }
     Err(if state < INITIALISED {

@@ -59,6 +59,22 @@ pub trait Store {
     /// # Errors
     /// The store failed. That it refused one is an error of the next call.
     fn begin_writes(&mut self, nodes: &[(&str, &str)]) -> Result<(), StoreError>;
+    /// Begins to watch a node, before anything is read by a later call.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn watch(&mut self, path: &str) -> Result<(), StoreError>;
+    /// Ends that.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn unwatch(&mut self, path: &str) -> Result<(), StoreError>;
+    /// Blocks until the watched node was changed since the first value of the last
+    /// [`Store::read_all`] was read, or for a second or two. May return early.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn wait_for_change(&mut self) -> Result<(), StoreError>;
 }
 
 /// A function's address on this domain's virtual bus.

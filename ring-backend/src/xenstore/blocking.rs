@@ -1,6 +1,6 @@
 //! One request at a time, waited for: start-up, before the event loop runs.
 
-use super::client::{Client, Incoming, OUTSTANDING, Refused, Ticket};
+use super::client::{Client, Incoming, OUTSTANDING, Refused, Reply, Ticket};
 use super::wire::StoreError;
 use super::{Transport, decimal};
 use core::fmt;
@@ -52,7 +52,8 @@ impl From<Refused> for BlockingError {
     }
 }
 
-/// A client, its transport and a way to wait. Watch events that come meanwhile are dropped.
+/// A client, its transport and a way to wait. Of watch events that come meanwhile, only that there
+/// was one is kept.
 #[derive(Debug)]
 pub struct Blocking<'a, T, W> {
     client: &'a mut Client,
@@ -62,6 +63,8 @@ pub struct Blocking<'a, T, W> {
     begun: Vec<Ticket, OUTSTANDING>,
     /// The first of them that was refused.
     refused: Option<StoreError>,
+    /// A watch told of a change that nobody has looked at.
+    changed: bool,
 }
 
 impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
@@ -73,6 +76,7 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
             waiter,
             begun: Vec::new(),
             refused: None,
+            changed: false,
         }
     }
 
@@ -91,7 +95,8 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
     }
 
     /// Reads several nodes, and waits for xenstored once instead of for each; `each` sees every
-    /// node's index in `paths`, and its value or why it has none.
+    /// node's index in `paths`, and its value or why it has none. What watches told before the
+    /// first value came is forgotten: that value is newer.
     ///
     /// # Errors
     /// No answer. More than [`OUTSTANDING`] are not begun.
@@ -108,6 +113,7 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
         // xenstored serves a connection in order, so the answers come in order too.
         for (index, ticket) in tickets.into_iter().enumerate() {
             self.reply(ticket, |value| each(index, value))?;
+            self.changed &= index > 0;
         }
         Ok(())
     }
@@ -139,12 +145,51 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
     /// More than [`OUTSTANDING`] requests would be under way, or nothing that xenstore takes.
     pub fn begin_writes(&mut self, nodes: &[(&str, &str)]) -> Result<(), BlockingError> {
         for (path, value) in nodes {
-            let ticket = self.client.write(path, value.as_bytes())?;
-            self.begun
-                .push(ticket)
-                .map_err(|_| BlockingError::TimedOut)?;
+            let ticket = self.client.write(path, value.as_bytes());
+            self.begin(ticket)?;
         }
         self.take_one().map(|_| ())
+    }
+
+    /// Notes a request whose answer is not waited for.
+    fn begin(&mut self, ticket: Result<Ticket, Refused>) -> Result<(), BlockingError> {
+        let begun = self.begun.push(ticket?);
+        begun.map_err(|_| BlockingError::TimedOut)
+    }
+
+    /// Begins to watch a node, without waiting for xenstored.
+    ///
+    /// # Errors
+    /// As [`Blocking::begin_writes`].
+    pub fn begin_watch(&mut self, path: &str, token: &str) -> Result<(), BlockingError> {
+        let ticket = self.client.watch(path, token);
+        self.begin(ticket)?;
+        self.take_one().map(|_| ())
+    }
+
+    /// Begins to end a watch, without waiting for xenstored.
+    ///
+    /// # Errors
+    /// As [`Blocking::begin_writes`].
+    pub fn begin_unwatch(&mut self, path: &str, token: &str) -> Result<(), BlockingError> {
+        let ticket = self.client.unwatch(path, token);
+        self.begin(ticket)?;
+        self.take_one().map(|_| ())
+    }
+
+    /// Waits until a watch tells of a change; false if none did in the time allowed for a request.
+    ///
+    /// # Errors
+    /// The transport failed.
+    pub fn wait_for_change(&mut self) -> Result<bool, BlockingError> {
+        self.waiter.begin();
+        while !self.changed {
+            if !self.take_one()? && !self.waiter.wait() {
+                return Ok(false);
+            }
+        }
+        self.changed = false;
+        Ok(true)
     }
 
     /// Waits until every write that was begun is answered.
@@ -207,7 +252,10 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
                     // xenstored serves a connection in order: earlier writes are answered too.
                     return self.refusal().map(|()| answer);
                 }
-                Ok(Some(incoming)) => note(incoming, &mut self.begun, &mut self.refused),
+                Ok(Some(Incoming::Event { .. })) => self.changed = true,
+                Ok(Some(Incoming::Reply(reply))) => {
+                    note(&reply, &mut self.begun, &mut self.refused);
+                }
                 Ok(None) => {
                     if !self.waiter.wait() {
                         return Err(BlockingError::TimedOut);
@@ -222,8 +270,12 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
         match self.client.poll(self.transport) {
             Err(_) => Err(BlockingError::Lost),
             Ok(None) => Ok(false),
-            Ok(Some(incoming)) => {
-                note(incoming, &mut self.begun, &mut self.refused);
+            Ok(Some(Incoming::Event { .. })) => {
+                self.changed = true;
+                Ok(true)
+            }
+            Ok(Some(Incoming::Reply(reply))) => {
+                note(&reply, &mut self.begun, &mut self.refused);
                 Ok(true)
             }
         }
@@ -237,16 +289,9 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
     }
 }
 
-/// Keeps what an answer says of a write that was begun. Anything else is an event, or the late
-/// answer to a request that was given up on.
-fn note(
-    incoming: Incoming<'_>,
-    begun: &mut Vec<Ticket, OUTSTANDING>,
-    refused: &mut Option<StoreError>,
-) {
-    let Incoming::Reply(reply) = incoming else {
-        return;
-    };
+/// Keeps what an answer says of a request that was begun. Anything else is the late answer to one
+/// that was given up on.
+fn note(reply: &Reply<'_>, begun: &mut Vec<Ticket, OUTSTANDING>, refused: &mut Option<StoreError>) {
     let Some(place) = begun.iter().position(|&ticket| ticket == reply.ticket) else {
         return;
     };

@@ -103,6 +103,9 @@ struct State {
     operations: u32,
     nodes: BTreeMap<String, String>,
     connects: Option<u64>,
+    watched: Option<String>,
+    /// A write was refused, which the next call is to say.
+    refused: bool,
     msi: Option<Address>,
 }
 
@@ -134,6 +137,8 @@ impl Pciback {
             operations: 0,
             nodes,
             connects: None,
+            watched: None,
+            refused: false,
             msi: None,
         })))
     }
@@ -267,7 +272,10 @@ impl OpChannel for Pciback {
 
 impl Store for Pciback {
     fn read_all(&mut self, paths: &[&str], each: &mut EachNode<'_>) -> Result<(), StoreError> {
-        let state = self.0.borrow();
+        let state = &mut *self.0.borrow_mut();
+        if std::mem::take(&mut state.refused) {
+            return Err(StoreError::Failed);
+        }
         for (index, path) in paths.iter().enumerate() {
             let value = state.nodes.get(*path).ok_or(StoreError::Missing);
             each(index, value.map(String::as_bytes));
@@ -277,6 +285,11 @@ impl Store for Pciback {
 
     fn begin_writes(&mut self, nodes: &[(&str, &str)]) -> Result<(), StoreError> {
         let state = &mut *self.0.borrow_mut();
+        if !state.nodes.contains_key("device/pci/0/backend") {
+            // The toolstack made no directory for the device, and what is above it is dom0's.
+            state.refused = true;
+            return Ok(());
+        }
         for (path, value) in nodes {
             state.nodes.insert((*path).into(), (*value).into());
         }
@@ -288,6 +301,27 @@ impl Store for Pciback {
         if published && magic && node("device/pci/0/state") == Some("3") {
             state.connects = Some(state.now + state.manners.delay.0);
         }
+        Ok(())
+    }
+
+    fn watch(&mut self, path: &str) -> Result<(), StoreError> {
+        let before = self.0.borrow_mut().watched.replace(path.into());
+        assert_eq!(before, None, "one watch");
+        Ok(())
+    }
+
+    fn unwatch(&mut self, path: &str) -> Result<(), StoreError> {
+        let before = self.0.borrow_mut().watched.take();
+        assert_eq!(before.as_deref(), Some(path), "what is watched");
+        Ok(())
+    }
+
+    fn wait_for_change(&mut self) -> Result<(), StoreError> {
+        let state = &mut *self.0.borrow_mut();
+        let watched = state.watched.as_deref() == Some(&format!("{BACKEND}/state"));
+        let change = state.connects.filter(|_| watched);
+        let until = change.map_or(state.now + 2_000_000, |at| at.max(state.now));
+        state.pass(Micros(until - state.now));
         Ok(())
     }
 }
