@@ -234,7 +234,13 @@ fn a_codec_that_falls_silent_at_any_verb_is_named() {
         });
         match bring_up(&machine, "a silent codec") {
             // All was said that the output needs.
-            Ok(card) => assert_eq!(card.input_format(), None, "from {from}"),
+            Ok(mut card) => {
+                assert_eq!(
+                    card.start_input(),
+                    Err(CardError::CodecSilent),
+                    "from {from}"
+                );
+            }
             Err(error) => assert_eq!(error, CardError::CodecSilent, "from {from}"),
         }
     }

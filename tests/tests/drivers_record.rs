@@ -76,15 +76,15 @@ fn each(mut test: impl FnMut(&str, u8, Machine)) {
     }
 }
 
-/// Records for `millis`; every frame that the position says is there.
+/// Records for `millis`, as the domain's loop does; every frame that the position says is there.
 fn record(card: &mut SimCard, machine: &Machine, millis: u64) -> Vec<u8> {
     let octets = card.input_format().expect("an input").frame_octets();
     let mut recorded = Vec::new();
     for _ in 0..millis {
         machine.pass(1000);
-        let end = card
-            .input_position(machine.clock().now())
-            .expect("a position");
+        let now = machine.clock().now();
+        card.follow_jacks(now);
+        let end = card.input_position(now).expect("a position");
         let at = (recorded.len() / octets) as u64;
         assert!(end >= at, "the position never goes back");
         let mut more = vec![0; (end - at) as usize * octets];
@@ -221,7 +221,7 @@ fn a_card_without_input_plays_as_ever() {
 }
 
 #[test]
-fn a_codec_that_falls_silent_costs_the_input_and_not_the_output() {
+fn a_codec_that_falls_silent_costs_the_input_until_it_answers_again() {
     let machine = Machine::new(Model::Chip, [(0, codecs::desktop())]);
     bring_up(&machine);
     let verbs = machine.state().verbs();
@@ -230,6 +230,45 @@ fn a_codec_that_falls_silent_costs_the_input_and_not_the_output() {
         ..Faults::default()
     };
     let machine = Machine::new(Model::Chip, [(0, codecs::desktop())]).with(faults);
-    let card = bring_up(&machine);
-    assert_eq!(card.input_format(), None);
+    let mut card = bring_up(&machine);
+    assert_eq!(card.start_input(), Err(CardError::CodecSilent));
+    machine.state_mut().faults = Faults::default();
+    card.start_input().expect("it records");
+    same(&record(&mut card, &machine, 30), 0x18, "desktop");
+}
+
+#[test]
+fn an_input_that_fails_on_waking_records_the_next_time() {
+    let machine = Machine::new(Model::Chip, [(0, laptop())]);
+    let mut card = bring_up(&machine);
+    let rest = |card: &mut SimCard, machine: &Machine| {
+        while let Some(next) = card.rest(machine.clock().now()) {
+            let now = machine.clock().now();
+            machine.pass(next.since(now).0 + 1);
+        }
+        machine.state().verbs()
+    };
+    let before = rest(&mut card, &machine);
+    card.start().expect("it plays");
+    let verbs = machine.state().verbs() - before;
+    let mut without = 0;
+    for from in 0..verbs {
+        card.stop().expect("it stops");
+        let before = rest(&mut card, &machine);
+        machine.state_mut().faults.silent_from = Some(before + from);
+        let plays = card.start().is_ok();
+        without += u32::from(plays);
+        assert!(card.start_input().is_err(), "from {from}");
+        machine.state_mut().faults.silent_from = None;
+        card.start_input().expect("it records");
+        same(&record(&mut card, &machine, 5), 0x0C, "laptop");
+        card.stop_input().expect("it stops");
+        if !plays {
+            card.start().expect("it plays");
+        }
+        machine.pass(5000);
+        let now = machine.clock().now();
+        assert!(card.position(now).is_ok_and(|at| at > 200), "from {from}");
+    }
+    assert!(without > 5, "{without} of {verbs} were the input's");
 }

@@ -2,32 +2,40 @@
 
 use super::bring_up::AMP_INDEXES;
 use super::codec::{Codec, wait_for_power};
-use super::configuration::Input;
-use super::graph::Kind;
+use super::configuration::{Configuration, Input};
+use super::graph::{Kind, Widget};
+use super::path::Hop;
 use super::pins::Source;
 use super::verb::{Amp, Level, StreamFormat, StreamTag, Verb, VerbFault, Verbs};
 use crate::{Clock, Micros};
 
-/// How long all widgets of the path together may take to power up.
+/// How long all widgets of all paths together may take to power up.
 const POWER_UP: Micros = Micros::millis(300);
 /// Pin control: take the input in.
 const PIN_IN: u8 = 1 << 5;
 
-/// Powers, connects and unmutes every widget of the input's path, boosts at 0 dB, from the pin to
-/// the converter.
-pub(super) fn bring_up_input(
+/// The widgets of a path, from the pin to the converter.
+fn widgets<'a>(
+    codec: &'a Codec,
+    input: &'a Input,
+) -> impl Iterator<Item = (&'a Hop, &'a Widget)> + use<'a> {
+    let hops = input.path.hops().iter().rev();
+    hops.filter_map(|hop| Some((hop, codec.graph.widget(hop.node)?)))
+}
+
+/// Powers every widget of every input's path, so that one can take over from another without
+/// waiting.
+pub(super) fn prepare_inputs(
     verbs: &mut impl Verbs,
     clock: &impl Clock,
     codec: &Codec,
-    input: &Input,
-    format: StreamFormat,
-    tag: StreamTag,
+    configuration: &Configuration,
 ) -> Result<(), VerbFault> {
-    let widgets = || {
-        let hops = input.path.hops().iter().rev();
-        hops.filter_map(|hop| Some((hop, codec.graph.widget(hop.node)?)))
+    let powered = || {
+        let used = configuration.inputs().iter().filter(|input| !input.shared);
+        let all = used.flat_map(|input| widgets(codec, input));
+        all.filter(|(_, widget)| widget.caps.power())
     };
-    let powered = || widgets().filter(|(_, widget)| widget.caps.power());
     for (hop, _) in powered() {
         verbs.ask(codec.address, hop.node, Verb::power_on())?;
     }
@@ -36,16 +44,47 @@ pub(super) fn bring_up_input(
         let left = deadline.since(clock.now());
         wait_for_power(verbs, clock, codec.address, hop.node, left)?;
     }
-    for (hop, widget) in widgets() {
+    Ok(())
+}
+
+/// Has an input's pin take in what it hears, with the bias that a microphone wants, or nothing.
+pub(super) fn listen(
+    verbs: &mut impl Verbs,
+    codec: &Codec,
+    input: &Input,
+    on: bool,
+) -> Result<(), VerbFault> {
+    let bias = match input.source {
+        Source::Mic => codec.graph.widget(input.pin()).map_or(0, |w| w.pin.bias()),
+        _ => 0,
+    };
+    let bits = if on { PIN_IN | bias } else { 0 };
+    verbs.ask(codec.address, input.pin(), Verb::pin_control(bits))?;
+    Ok(())
+}
+
+/// Has an input's converter bring nothing.
+pub(super) fn disconnect_input(
+    verbs: &mut impl Verbs,
+    codec: &Codec,
+    input: &Input,
+) -> Result<(), VerbFault> {
+    verbs.ask(codec.address, input.adc(), Verb::no_stream())?;
+    Ok(())
+}
+
+/// Connects and unmutes every widget of the input's path, boosts at 0 dB, and closes every other
+/// way into it. [`listen`] is left.
+pub(super) fn connect_input(
+    verbs: &mut impl Verbs,
+    codec: &Codec,
+    input: &Input,
+    format: StreamFormat,
+    tag: StreamTag,
+) -> Result<(), VerbFault> {
+    for (hop, widget) in widgets(codec, input) {
         let mut send = |verb| verbs.ask(codec.address, hop.node, verb).map(|_| ());
         let kind = widget.caps.kind();
-        if kind == Kind::Pin {
-            let bias = match input.source {
-                Source::Mic => widget.pin.bias(),
-                _ => 0,
-            };
-            send(Verb::pin_control(PIN_IN | bias))?;
-        }
         let inputs = codec.graph.inputs(hop.node).len();
         if let Some(index) = hop.input
             && inputs > 1

@@ -211,12 +211,11 @@ impl Configuration {
         &self.watched
     }
 
-    /// The microphones that take over from each other: each but the first is recorded from
-    /// instead of those before it while it is plugged in. Empty if there is nothing to choose or
-    /// a person must choose.
-    pub fn auto_mic(&self) -> impl Iterator<Item = &Input> {
-        let inputs = self.auto_mic.iter();
-        inputs.filter_map(|&index| self.inputs.get(usize::from(index)))
+    /// The microphones that take over from each other, as indexes of inputs: each but the first is
+    /// recorded from instead of those before it while it is plugged in. Empty if there is nothing
+    /// to choose or a person must choose.
+    pub fn auto_mic(&self) -> impl Iterator<Item = usize> {
+        self.auto_mic.iter().copied().map(usize::from)
     }
 
     /// The widest samples at 48 kHz that all converters of the outputs take.
@@ -246,13 +245,20 @@ impl Configuration {
                 .map(|(n, _)| n)
         };
         let pins = || groups.inputs.iter().copied();
-        let reaches = |adc, pin| Path::between(graph, adc, pin).is_some();
+        // Nothing is recorded through a widget that plays: what guests play would be heard, and
+        // what the one needs closed the other needs open.
+        let outputs = &self.outputs;
+        let way = |adc, pin| {
+            let playing = outputs.iter().map(|output| &output.path);
+            Path::beside(graph, adc, pin, playing)
+        };
+        let reaches = |adc, pin| way(adc, pin).is_some();
         let any = |pin| adcs().any(|adc| reaches(adc, pin));
         let common = adcs().find(|&adc| pins().all(|(pin, _)| reaches(adc, pin) || !any(pin)));
         for (pin, source) in pins() {
             let path = match common {
-                Some(adc) => Path::between(graph, adc, pin),
-                None => adcs().find_map(|adc| Path::between(graph, adc, pin)),
+                Some(adc) => way(adc, pin),
+                None => adcs().find_map(|adc| way(adc, pin)),
             };
             let Some(path) = path else {
                 continue;

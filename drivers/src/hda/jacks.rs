@@ -4,6 +4,9 @@
 //! the same: reports may be lost, and some boards never send any. A report says too little to be
 //! trusted, so it only makes all jacks be looked at again.
 //!
+//! Headphones silence what else plays. A microphone that is plugged in is recorded from instead of
+//! the one that was, without the input's stream stopping.
+//!
 //! While the card rests nobody looks. [`Card::start`] does, before it lets anything be heard.
 
 use core::fmt;
@@ -11,7 +14,7 @@ use core::fmt;
 use super::bring_up::{self, drive, silence};
 use super::card::Card;
 use super::codec::Codec;
-use super::configuration::{Configuration, Input, Output};
+use super::configuration::{Configuration, Output};
 use super::pins::Purpose;
 use super::power::Power;
 use super::verb::{Nid, Verb, VerbFault, Verbs};
@@ -63,20 +66,17 @@ impl Jacks {
         input.senses.then(|| self.has(at))
     }
 
-    /// The input to record from: of microphones that take over from each other the last that is
-    /// plugged in, otherwise the first input that is not plainly unplugged.
+    /// The input to record from, by its index: of microphones that take over from each other the
+    /// last that is plugged in, otherwise the first input that is not plainly unplugged. Never the
+    /// headphone jack, which plays.
     #[must_use]
-    pub fn mic<'a>(&self, configuration: &'a Configuration) -> Option<&'a Input> {
-        let plugged = |input: &&Input| {
-            let inputs = configuration.inputs().iter();
-            let index = inputs
-                .take_while(|other| other.pin() != input.pin())
-                .count();
-            self.input(configuration, index) != Some(false)
-        };
-        let inputs = configuration.inputs();
+    pub fn mic(&self, configuration: &Configuration) -> Option<usize> {
+        let plugged = |&index: &usize| self.input(configuration, index) != Some(false);
         let auto = configuration.auto_mic().filter(plugged).last();
-        let own = || inputs.iter().filter(|input| !input.shared);
+        let own = || {
+            let inputs = configuration.inputs().iter().enumerate();
+            inputs.filter_map(|(index, input)| (!input.shared).then_some(index))
+        };
         auto.or_else(|| own().find(plugged))
             .or_else(|| own().next())
     }
@@ -205,7 +205,12 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             return;
         }
         self.controller.limit_verbs(Some(now.plus(VERBS)));
-        let looked = self.look_and_switch(now, hush);
+        let mut looked = self.look_and_switch(now, hush);
+        if looked.is_ok() && self.records() {
+            let now = self.controller.clock.now();
+            self.controller.limit_verbs(Some(now.plus(VERBS)));
+            looked = self.follow_mic();
+        }
         self.controller.limit_verbs(None);
         let known = &mut self.jacks;
         let pause = if known.reports { LOOK_AGAIN } else { LOOK };
@@ -265,8 +270,9 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     }
 }
 
-/// All outputs and inputs in a person's words, with what their jacks say: "Headphone (front,
-/// unplugged), Speaker; Internal mic".
+/// All outputs and inputs in a person's words, with what their jacks say, and where there is a
+/// choice which input is recorded from: "Headphone (front, unplugged), Speaker; Internal mic, Mic
+/// (plugged); records from Mic".
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
     configuration: &'a Configuration,
@@ -287,6 +293,11 @@ impl fmt::Display for Shown<'_> {
             write!(f, "{separator}{}", input.named(plugged))?;
             separator = ", ";
         }
-        Ok(())
+        let inputs = self.configuration.inputs();
+        let live = self.jacks.mic(self.configuration);
+        match live.and_then(|live| inputs.get(live)) {
+            Some(live) if inputs.len() > 1 => write!(f, "; records from {}", live.named(None)),
+            _ => Ok(()),
+        }
     }
 }

@@ -69,12 +69,27 @@ impl Path {
     /// inputs are followed in list order, never through a pin or a converter.
     #[must_use]
     pub fn between(graph: &Graph, sink: Nid, source: Nid) -> Option<Self> {
+        Self::beside(graph, sink, source, core::iter::empty())
+    }
+
+    /// The same, but through no widget of these.
+    pub(super) fn beside<'a>(
+        graph: &Graph,
+        sink: Nid,
+        source: Nid,
+        others: impl Iterator<Item = &'a Self>,
+    ) -> Option<Self> {
         let mut search = Search {
             graph,
             source,
             hops: Vec::new(),
             tried: [0; WIDGETS],
         };
+        for hop in others.flat_map(Self::hops) {
+            if let Some(tried) = search.tried.get_mut(usize::from(hop.node.0)) {
+                *tried = u8::MAX;
+            }
+        }
         search
             .reach(sink, HOPS)
             .then_some(Self { hops: search.hops })

@@ -174,7 +174,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         self.controller.ask(codec, function, Verb::power_on())?;
         wait_for_power(&mut self.controller, &clock, codec, function, POWER_UP)?;
         self.set_up()?;
-        self.set_input_up();
+        let _ = self.set_input_up();
         Ok(())
     }
 

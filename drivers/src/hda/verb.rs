@@ -172,6 +172,12 @@ impl Verb {
         Self::long(0x706, (tag.0 << 4) | (channel & 0xF))
     }
 
+    /// Ties a converter to no stream.
+    #[must_use]
+    pub const fn no_stream() -> Self {
+        Self::long(0x706, 0)
+    }
+
     /// Sets a converter's format (§7.3.3.8).
     #[must_use]
     pub const fn format(format: StreamFormat) -> Self {

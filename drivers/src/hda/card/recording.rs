@@ -1,21 +1,27 @@
 //! The card's input: beside the output, on a stream of its own.
 
 use super::super::CardError;
-use super::super::bring_up_input::bring_up_input;
+use super::super::bring_up_input::{connect_input, disconnect_input, listen, prepare_inputs};
 use super::super::configuration;
 use super::super::power::Power;
 use super::super::stream::{Stream, StreamSetup};
-use super::super::verb::{StreamFormat, StreamTag};
+use super::super::verb::{StreamFormat, StreamTag, VerbFault};
 use super::{CHANNELS, Card, Format, RATE};
 use crate::{Clock, DmaMemory, DmaPage, Micros, Regs};
 
 /// Tag of the input on the link.
 const TAG: StreamTag = StreamTag::TWO;
 
+/// How long verbs may hold the loop while an input starts or stops.
+const VERBS: Micros = Micros::millis(20);
+
 /// What a card hears with.
 pub(in super::super) struct Input<P> {
     stream: Stream<P>,
     format: Format,
+    /// Which of the configuration's inputs the codec is set up for; `None` where that is still to
+    /// do or failed.
+    live: Option<usize>,
 }
 
 impl<P: DmaPage> Input<P> {
@@ -29,7 +35,8 @@ impl<P: DmaPage> Input<P> {
         pages: u8,
     ) -> Result<Self, CardError> {
         let bits = card.configuration.input_bits(&card.codec.graph);
-        let bits = bits.ok_or(CardError::NoInput)?;
+        let listens = card.jacks.mic(&card.configuration).is_some();
+        let bits = bits.filter(|_| listens).ok_or(CardError::NoInput)?;
         let format = Format {
             rate: RATE,
             channels: CHANNELS,
@@ -42,7 +49,11 @@ impl<P: DmaPage> Input<P> {
             octets_per_second: format.octets_per_second(),
         };
         let stream = Stream::input(&card.controller, memory, setup)?;
-        Ok(Self { stream, format })
+        Ok(Self {
+            stream,
+            format,
+            live: None,
+        })
     }
 
     /// Whether it records.
@@ -63,11 +74,17 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         self.input.as_ref().map(|input| input.format)
     }
 
-    /// What is recorded from.
+    /// What is recorded from now, or would be.
     #[must_use]
     pub fn input(&self) -> Option<&configuration::Input> {
-        self.input.as_ref()?;
-        self.configuration.inputs().first()
+        let live = self.input.as_ref()?.live;
+        let index = live.or_else(|| self.jacks.mic(&self.configuration))?;
+        self.configuration.inputs().get(index)
+    }
+
+    /// Whether the input's stream runs.
+    pub(in super::super) fn records(&self) -> bool {
+        self.input.as_ref().is_some_and(Input::runs)
     }
 
     /// Frames in the input's ring.
@@ -88,29 +105,79 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         pages: u8,
     ) {
         self.input = Input::new(self, memory, pages).ok();
-        self.set_input_up();
+        let _ = self.set_input_up();
     }
 
-    /// Sets the input up, whatever its state. One that cannot be is lost, and the output
-    /// is as good without.
-    pub(in super::super) fn set_input_up(&mut self) {
+    /// Sets the input up, whatever its state. Where that fails it is tried again when it is to
+    /// record, and the output is as good without.
+    pub(in super::super) fn set_input_up(&mut self) -> Result<(), VerbFault> {
         let clock = self.controller.clock.clone();
-        let Some(format) = self.input_format() else {
-            return;
-        };
-        let format = StreamFormat::stereo_48k(format.bits);
         let Self {
             controller,
             codec,
             configuration,
+            input: Some(input),
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        input.live = None;
+        prepare_inputs(controller, &clock, codec, configuration)?;
+        self.follow_mic()
+    }
+
+    /// Sets the input up for the microphone that is to be recorded from, if it is for another one.
+    /// While that lasts the stream brings silence.
+    pub(in super::super) fn follow_mic(&mut self) -> Result<(), VerbFault> {
+        let Self {
+            controller,
+            codec,
+            configuration,
+            jacks,
+            input,
             ..
         } = self;
-        let up = configuration.inputs().first().is_some_and(|input| {
-            bring_up_input(controller, &clock, codec, input, format, TAG).is_ok()
-        });
-        if !up {
-            self.input = None;
+        let wanted = jacks.mic(configuration);
+        let Some(input) = input.as_mut().filter(|input| input.live != wanted) else {
+            return Ok(());
+        };
+        let format = StreamFormat::stereo_48k(input.format.bits);
+        let inputs = configuration.inputs();
+        // One that failed on the way may have left any of them open.
+        let others = input
+            .live
+            .take()
+            .map_or(0..inputs.len(), |live| live..live.saturating_add(1));
+        for other in inputs.get(others).into_iter().flatten() {
+            if !other.shared {
+                listen(controller, codec, other, false)?;
+                disconnect_input(controller, codec, other)?;
+            }
         }
+        if let Some(new) = wanted.and_then(|wanted| inputs.get(wanted)) {
+            connect_input(controller, codec, new, format, TAG)?;
+            if input.runs() {
+                listen(controller, codec, new, true)?;
+            }
+        }
+        input.live = wanted;
+        Ok(())
+    }
+
+    /// Has the live input's pin listen, or not. It does only while something records.
+    fn listen(&mut self, on: bool) -> Result<(), VerbFault> {
+        let live = self.input.as_ref().and_then(|input| input.live);
+        let Some(input) = live.and_then(|live| self.configuration.inputs().get(live)) else {
+            return Ok(());
+        };
+        let listening = listen(&mut self.controller, &self.codec, input, on);
+        if listening.is_err()
+            && let Some(input) = &mut self.input
+        {
+            input.live = None;
+        }
+        listening
     }
 
     /// Records from frame 0 of a silent ring, out of whatever state the card is in.
@@ -118,9 +185,24 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     /// # Errors
     /// `NoInput`, or what stood in the way.
     pub fn start_input(&mut self) -> Result<(), CardError> {
-        if self.input.is_some() {
-            self.wake()?;
+        if self.input.is_none() {
+            return Err(CardError::NoInput);
         }
+        self.wake()?;
+        let failed = self
+            .input
+            .as_ref()
+            .is_some_and(|input| input.live.is_none());
+        let limit = self.controller.clock.now().plus(VERBS);
+        self.controller.limit_verbs(Some(limit));
+        let ready = if failed {
+            self.set_input_up()
+        } else {
+            self.follow_mic()
+        };
+        let ready = ready.and_then(|()| self.listen(true));
+        self.controller.limit_verbs(None);
+        ready?;
         let input = self.input.as_mut().ok_or(CardError::NoInput)?;
         input.stream.start(&mut self.controller, false)
     }
@@ -132,12 +214,18 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     pub fn stop_input(&mut self) -> Result<(), CardError> {
         let stopped = match &mut self.input {
             Some(input) if self.power != Power::Off => input.stream.stop(&mut self.controller),
-            _ => Ok(()),
+            _ => return Ok(()),
         };
         if stopped.is_err() {
             self.quiesce();
+            return stopped;
         }
-        stopped
+        let limit = self.controller.clock.now().plus(VERBS);
+        self.controller.limit_verbs(Some(limit));
+        // One that does not answer is set up anew the next time.
+        let _ = self.listen(false);
+        self.controller.limit_verbs(None);
+        Ok(())
     }
 
     /// Frames that are in the ring since the start of the input, with `now` as for
