@@ -19,19 +19,10 @@ fn playback(stage: &mut Stage) -> Front {
     stage.connect(1, liberal(Direction::Playback)).1
 }
 
-/// A stage that forgives mistakes, so that many can be tried.
-fn patient() -> Stage {
-    let limits = Limits {
-        strikes: u32::MAX,
-        ..Limits::default()
-    };
-    Stage::with_card(limits, STEREO_48K)
-}
-
 /// snd_be indexes its buffer with what the guest says.
 #[test]
 fn offsets_and_lengths_outside_the_buffer_are_refused_and_copy_nothing() {
-    let mut stage = patient();
+    let mut stage = Stage::patient();
     let mut front = playback(&mut stage);
     stage.open(&mut front, Params::stereo(1024, 256));
     let before = stage.xen.copied();
@@ -56,7 +47,7 @@ fn offsets_and_lengths_outside_the_buffer_are_refused_and_copy_nothing() {
 /// XSA-448: zero is a value too.
 #[test]
 fn nothing_at_all_and_parts_of_frames_are_refused() {
-    let mut stage = patient();
+    let mut stage = Stage::patient();
     let mut front = playback(&mut stage);
     stage.open(&mut front, Params::stereo(1024, 256));
     for (offset, length) in [(0, 0), (4096, 0), (1, 4), (0, 3), (2, 6), (4, 1)] {
@@ -69,7 +60,7 @@ fn nothing_at_all_and_parts_of_frames_are_refused() {
 /// snd_be dereferences a null buffer before OPEN.
 #[test]
 fn everything_that_needs_an_open_stream_says_so() {
-    let mut stage = patient();
+    let mut stage = Stage::patient();
     let mut front = playback(&mut stage);
     for _ in 0..2 {
         for operation in 2..8 {
@@ -92,7 +83,7 @@ fn everything_that_needs_an_open_stream_says_so() {
 /// snd_be follows a directory for as long as it has a next page.
 #[test]
 fn a_cyclic_page_directory_is_refused_after_the_pages_asked_for() {
-    let mut stage = patient();
+    let mut stage = Stage::patient();
     let mut front = playback(&mut stage);
     let params = Params::stereo(1024, 256);
     let buffer = Buffer::new(&stage.xen, front.dom, params.buffer_octets());
@@ -146,7 +137,7 @@ fn a_long_directory_is_walked_to_its_end_and_a_cycle_in_it_is_found() {
 
 #[test]
 fn a_grant_reference_of_zero_is_refused_wherever_it_stands() {
-    let mut stage = patient();
+    let mut stage = Stage::patient();
     let mut front = playback(&mut stage);
     let params = Params::stereo(4096, 256);
     let buffer = Buffer::new(&stage.xen, front.dom, params.buffer_octets());
@@ -166,7 +157,7 @@ fn a_grant_reference_of_zero_is_refused_wherever_it_stands() {
 /// snd_be takes any buffer size; vhost-device-sound shifts by the guest's format.
 #[test]
 fn every_field_of_open_is_bounded_on_both_sides() {
-    let mut stage = patient();
+    let mut stage = Stage::patient();
     let mut front = playback(&mut stage);
     let params = Params::stereo(1024, 256);
     let buffer = Buffer::new(&stage.xen, front.dom, params.buffer_octets());
@@ -200,7 +191,7 @@ fn every_field_of_open_is_bounded_on_both_sides() {
 
 #[test]
 fn a_full_arena_is_an_error_to_the_one_who_asks_and_no_one_else() {
-    let mut stage = patient();
+    let mut stage = Stage::patient();
     let params = Params::stereo(65_536, 1024);
     let mut fronts: Vec<_> = (1..6)
         .map(|dom| stage.connect(dom, liberal(Direction::Playback)).1)
@@ -257,7 +248,7 @@ fn a_device_of_which_any_page_or_port_fails_leaves_nothing_behind() {
 
 #[test]
 fn a_buffer_whose_grants_fail_or_go_away_costs_only_its_requests() {
-    let mut stage = patient();
+    let mut stage = Stage::patient();
     let mut front = playback(&mut stage);
     let params = Params::stereo(4096, 1024);
     let buffer = Buffer::new(&stage.xen, front.dom, params.buffer_octets());

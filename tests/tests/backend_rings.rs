@@ -2,8 +2,7 @@
 //! prevents; the advisory it comes from stands beside it.
 
 use ring_backend::link::Direction;
-use ring_backend::plane::{DeviceFault, Limits};
-use tests::fake::card::STEREO_48K;
+use ring_backend::plane::DeviceFault;
 use tests::fake::front::{self, Front};
 use tests::fake::frontend::Params;
 use tests::fake::stage::{Stage, liberal};
@@ -17,15 +16,6 @@ const STOP: u8 = 2;
 
 fn playback(stage: &mut Stage) -> Front {
     stage.connect(1, liberal(Direction::Playback)).1
-}
-
-/// A stage that forgives mistakes, so that many can be tried.
-fn patient() -> Stage {
-    let limits = Limits {
-        strikes: u32::MAX,
-        ..Limits::default()
-    };
-    Stage::with_card(limits, STEREO_48K)
 }
 
 /// XSA-39, QSB-010, and the gap in Xen's own test: a producer that moved backwards.
@@ -65,7 +55,7 @@ fn an_impossible_producer_ends_its_stream_and_is_not_believed_again() {
 /// vhost-device-sound drops the rest of a batch after one bad request.
 #[test]
 fn a_bad_request_in_a_full_ring_does_not_cost_the_others_their_answers() {
-    let mut stage = patient();
+    let mut stage = Stage::patient();
     let mut front = playback(&mut stage);
     stage.open(&mut front, Params::stereo(1024, 256));
     for _ in 0..31 {
@@ -84,7 +74,7 @@ fn a_bad_request_in_a_full_ring_does_not_cost_the_others_their_answers() {
 /// XSA-216.
 #[test]
 fn no_answer_holds_anything_but_what_it_says() {
-    let mut stage = patient();
+    let mut stage = Stage::patient();
     let mut front = playback(&mut stage);
     stage.open(&mut front, Params::stereo(1024, 256));
     for operation in (0..=255).filter(|operation| *operation != 9) {

@@ -4,6 +4,7 @@ pub mod card;
 pub mod front;
 pub mod frontend;
 pub mod guest;
+mod interrupts;
 pub mod player;
 pub mod recorder;
 pub mod seed;

@@ -2,6 +2,7 @@
 
 use super::front::{self, Front};
 use super::frontend::{Linux, Params, State};
+use super::interrupts::Interrupts;
 use ring_backend::world::Nanos;
 
 /// What the application waits for next.
@@ -40,8 +41,7 @@ pub struct Recorder {
     task: Task,
     at: Nanos,
     outstanding: bool,
-    ring_interrupt: Option<Nanos>,
-    event_interrupt: Option<Nanos>,
+    interrupts: Interrupts,
 }
 
 impl Recorder {
@@ -62,8 +62,7 @@ impl Recorder {
             task: Task::Open,
             at,
             outstanding: false,
-            ring_interrupt: None,
-            event_interrupt: None,
+            interrupts: Interrupts::default(),
         }
     }
 
@@ -84,31 +83,20 @@ impl Recorder {
 
     /// Notes the backend's notifications as interrupts to come.
     pub fn sense(&mut self, now: Nanos) {
-        let front = &self.linux.front;
-        let later = Nanos(now.0 + self.reaction);
-        if front.xen.guest_take(front.dom, front.ring_port) {
-            self.ring_interrupt.get_or_insert(later);
-        }
-        if front.xen.guest_take(front.dom, front.event_port) {
-            self.event_interrupt.get_or_insert(later);
-        }
+        let at = Nanos(now.0 + self.reaction);
+        self.interrupts.sense(&self.linux.front, at);
     }
 
     /// When it next does something by itself.
     #[must_use]
     pub fn next(&self) -> Option<Nanos> {
         let waits = matches!(self.task, Task::Data | Task::Done) || self.outstanding;
-        let own = (!waits).then_some(self.at);
-        [own, self.ring_interrupt, self.event_interrupt]
-            .into_iter()
-            .flatten()
-            .min()
+        self.interrupts.next((!waits).then_some(self.at))
     }
 
     /// Does what is due at `now`.
     pub fn run(&mut self, now: Nanos) {
-        if self.ring_interrupt.is_some_and(|at| at <= now) {
-            self.ring_interrupt = None;
+        if self.interrupts.take_ring(now) {
             while let Some(response) = self.linux.front.response() {
                 self.outstanding = false;
                 self.at = Nanos(now.0 + self.reaction);
@@ -120,8 +108,7 @@ impl Recorder {
                 }
             }
         }
-        if self.event_interrupt.is_some_and(|at| at <= now) {
-            self.event_interrupt = None;
+        if self.interrupts.take_event(now) {
             let (over, stop) = self.linux.event_interrupt(now);
             if stop && !self.outstanding {
                 self.task = Task::Stop;

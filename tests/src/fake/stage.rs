@@ -64,6 +64,16 @@ impl Stage {
         Self::with_card(Limits::default(), STEREO_48K)
     }
 
+    /// A stage that forgives mistakes, so that many can be tried.
+    #[must_use]
+    pub fn patient() -> Self {
+        let limits = Limits {
+            strikes: u32::MAX,
+            ..Limits::default()
+        };
+        Self::with_card(limits, STEREO_48K)
+    }
+
     /// A stage whose card also hears, in a ring of a sixth of a second.
     #[must_use]
     pub fn with_input() -> Self {
