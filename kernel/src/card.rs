@@ -13,6 +13,7 @@ use core::fmt;
 use drivers::Micros;
 use drivers::hda::CardError;
 use drivers::hda::card::{self as hda, Options};
+use drivers::hda::dictated::{BadWord, Dictated};
 use drivers::hda::jacks::Shown;
 use drivers::hda::quirks::Quirks;
 use drivers::hda::verb::SampleBits;
@@ -21,12 +22,14 @@ use drivers::pci::audio::REGISTERS;
 use ring_backend::world::{Card, CardFault, CardFormat, CardInput, CardSample, Nanos};
 
 /// Why there is no card; shown to the administrator as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoCard {
     /// It is not within reach.
     Pci(PciError),
     /// Its registers cannot be mapped.
     Registers(MapError),
+    /// What dom0 says of it makes no sense.
+    Dictated(BadWord),
     /// It does not work.
     Hda(CardError),
 }
@@ -36,6 +39,7 @@ impl fmt::Display for NoCard {
         match self {
             Self::Pci(error) => error.fmt(f),
             Self::Registers(error) => write!(f, "the card's registers: {error}"),
+            Self::Dictated(word) => word.fmt(f),
             Self::Hda(error) => error.fmt(f),
         }
     }
@@ -61,13 +65,19 @@ impl HdaCard {
     /// # Errors
     /// What stood in the way; the card is quiet then.
     pub fn find(store: &mut StartStore<'_>, options: &Options) -> Result<Self, NoCard> {
-        let (mut front, function) = pci::connect(store).map_err(NoCard::Pci)?;
+        let mut store = Dictated::new(store, options.overrides);
+        let (mut front, function) = pci::connect(&mut store).map_err(NoCard::Pci)?;
         let regs = Mmio::map(function.registers, REGISTERS).map_err(NoCard::Registers)?;
         let interrupt = Interrupt::bind(&mut front, function.address)
             .inspect_err(|error| log!("card: {error}"))
             .ok();
         quiesce::arm(regs.alias(), front, function, interrupt);
+        let overrides = store.overrides().map_err(|word| {
+            quiesce::card();
+            NoCard::Dictated(word)
+        })?;
         let options = Options {
+            overrides,
             interrupts: interrupt.is_some(),
             quirks: Quirks::of(function.id),
             ..*options

@@ -17,7 +17,6 @@ use core::fmt;
 use core::ops::RangeInclusive;
 use drivers::hda::card;
 use drivers::hda::controller::Transport;
-use drivers::hda::overrides::Override;
 use drivers::hda::stream::RING_PAGES;
 use ring_backend::control::{DEVICES, DEVICES_MOST};
 
@@ -67,8 +66,7 @@ impl Options {
                     hda.ring_pages = u8::try_from(pages).map_err(|_| bad)?;
                 }
                 ("pin" | "path" | "coef" | "gpio", _) => {
-                    let one = Override::parse(key, value).ok_or(bad)?;
-                    hda.overrides.add(one).then_some(()).ok_or(bad)?;
+                    hda.overrides.read(word).map_err(BadOption)?;
                 }
                 ("devices", _) => devices = number(value, 1..=DEVICES_MOST).ok_or(bad)?,
                 _ => return Err(bad),

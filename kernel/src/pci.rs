@@ -52,7 +52,7 @@ impl fmt::Display for PciError {
 ///
 /// # Errors
 /// What stood in the way.
-pub fn connect(store: &mut StartStore<'_>) -> Result<(Front, AudioFunction), PciError> {
+pub fn connect(store: &mut impl Store) -> Result<(Front, AudioFunction), PciError> {
     let page = mm::take_page().ok_or(PciError::NoOffer)?;
     let gref = grant::lend(HARDWARE_DOMAIN, page).map_err(|_| PciError::NoOffer)?;
     let port = event::offer(HARDWARE_DOMAIN).map_err(|_| PciError::NoOffer)?;

@@ -14,6 +14,7 @@ pub mod codec;
 pub mod configuration;
 pub mod controller;
 mod cyclic;
+pub mod dictated;
 pub mod graph;
 pub mod groups;
 mod immediate;

@@ -115,6 +115,21 @@ impl fmt::Display for Override {
 pub struct Overrides([Option<Override>; OVERRIDES]);
 
 impl Overrides {
+    /// Reads words separated by spaces.
+    ///
+    /// # Errors
+    /// The first that is none, or that there is no room for.
+    pub fn read<'a>(&mut self, words: &'a str) -> Result<(), &'a str> {
+        for word in words.split_ascii_whitespace() {
+            let one = word.split_once('=');
+            let one = one.and_then(|(key, value)| Override::parse(key, value));
+            if !one.is_some_and(|one| self.add(one)) {
+                return Err(word);
+            }
+        }
+        Ok(())
+    }
+
     /// Adds one; `false` if there are too many.
     #[must_use]
     pub fn add(&mut self, one: Override) -> bool {
