@@ -165,7 +165,7 @@ pub(super) fn drive(
     };
     verbs.ask(codec.address, pin, Verb::pin_control(bits))?;
     if widget.pin.eapd() {
-        verbs.ask(codec.address, pin, Verb::eapd_on())?;
+        verbs.ask(codec.address, pin, chips::amplify(codec, true))?;
     }
     Ok(())
 }
@@ -178,7 +178,7 @@ pub(super) fn silence(
 ) -> Result<(), VerbFault> {
     let pin = output.pin();
     if codec.graph.widget(pin).is_some_and(|w| w.pin.eapd()) {
-        verbs.ask(codec.address, pin, Verb::eapd_off())?;
+        verbs.ask(codec.address, pin, chips::amplify(codec, false))?;
     }
     verbs.ask(codec.address, pin, Verb::pin_control(0))?;
     Ok(())
@@ -201,7 +201,7 @@ pub(super) fn amplify_for_others(
         eapd && chips::amplifies_for_others(codec.id, node) && !plays(node)
     };
     for (node, _) in codec.graph.widgets().filter(wanted) {
-        verbs.ask(codec.address, node, Verb::eapd_on())?;
+        verbs.ask(codec.address, node, chips::amplify(codec, true))?;
     }
     Ok(())
 }

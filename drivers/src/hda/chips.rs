@@ -96,30 +96,68 @@ fn realtek_coefs(chip: u16) -> impl Iterator<Item = (u16, Coef)> {
     rows.filter_map(|(fits, versions, coef)| fits.then_some((versions, coef)))
 }
 
-/// Devices whose amplifiers general purpose pins feed, and in whose machines (0: all; without
-/// device: of all of that maker's).
+/// Devices, from one to another, whose amplifiers general purpose pins feed, and in whose machines
+/// (0: all; without device: of all of that maker's). The first that fits counts.
 ///
-/// Named after the tables of Linux that they were remembered from, not yet read again there.
-/// SigmaTel and IDT: GPIO 0 is the external amplifier (`patch_stac92hd73xx`, `patch_stac9205` of
-/// Linux's `patch_sigmatel.c`). Apple: `cs420x_fixups` and `cs4208_fixups` of `patch_cirrus.c`.
-static GPIO_TABLE: [(u32, u32, u8); 9] = [
-    (0x111D_7674, 0, 0x01),
-    (0x111D_7675, 0, 0x01),
-    (0x111D_7676, 0, 0x01),
-    (0x8384_76A0, 0, 0x01),
-    (0x8384_76A1, 0, 0x01),
-    (0x8384_76A2, 0, 0x01),
-    (0x8384_76A3, 0, 0x01),
-    (0x1013_4206, 0x106B, 0x0A),
-    (0x1013_4208, 0x106B, 0x01),
+/// SigmaTel and IDT: pin 0, high, in the probes for STAC9205, STAC927x, 92HD71Bxx and 92HD73xx of
+/// Linux's `sigmatel.c`, each with its list of devices there. Apple: `cs420x_fixup_tbl` (headphones
+/// and speakers apart), `cs4208_fixup_tbl` of `cirrus/cs420x.c`. Acer's Aspires with a woofer:
+/// `ALC882_FIXUP_ACER_ASPIRE_4930G` of `realtek/alc882.c`.
+static GPIO_TABLE: [(u32, u32, u32, u8); 26] = [
+    (0x111D_7603, 0x111D_7603, 0, 0x01),
+    (0x111D_7608, 0x111D_7608, 0, 0x01),
+    (0x111D_7674, 0x111D_7676, 0, 0x01),
+    (0x111D_76B0, 0x111D_76B7, 0, 0x01),
+    (0x111D_76C0, 0x111D_76CE, 0, 0x01),
+    (0x8384_7614, 0x8384_7619, 0, 0x01),
+    (0x8384_7620, 0x8384_7629, 0, 0x01),
+    (0x8384_7638, 0x8384_7638, 0, 0x01),
+    (0x8384_7645, 0x8384_7646, 0, 0x01),
+    (0x8384_7698, 0x8384_7698, 0, 0x01),
+    (0x8384_76A0, 0x8384_76A7, 0, 0x01),
+    (0x1013_4206, 0x1013_4207, 0x106B_0600, 0x0C),
+    (0x1013_4206, 0x1013_4207, 0x106B_0900, 0x0C),
+    (0x1013_4206, 0x1013_4207, 0x106B_2000, 0x0C),
+    (0x1013_4206, 0x1013_4207, 0x106B, 0x0A),
+    (0x1013_4206, 0x1013_4207, 0x10DE_0AC0, 0x0A),
+    (0x1013_4206, 0x1013_4207, 0x10DE_0D94, 0x0A),
+    (0x1013_4206, 0x1013_4207, 0x10DE_CB79, 0x0A),
+    (0x1013_4206, 0x1013_4207, 0x10DE_CB89, 0x0A),
+    (0x1013_4208, 0x1013_4208, 0x106B, 0x01),
+    (0x1013_4208, 0x1013_4208, 0x8086_7270, 0x01),
+    (0x10EC_0888, 0x10EC_0888, 0x1025_013E, 0x01),
+    (0x10EC_0888, 0x10EC_0888, 0x1025_013F, 0x01),
+    (0x10EC_0888, 0x10EC_0888, 0x1025_0142, 0x01),
+    (0x10EC_0888, 0x10EC_0888, 0x1025_015E, 0x01),
+    (0x10EC_0888, 0x10EC_0888, 0x1025_0166, 0x01),
+];
+
+/// Analog Devices' AD1986A, whose EAPD bit means the opposite, except in [`STRAIGHT`] machines:
+/// `ad1986a_probe` and `ad1986a_fixup_tbl` of Linux's `analog.c`.
+const INVERTED: u32 = 0x11D4_1986;
+static STRAIGHT: [u32; 4] = [0x1043_1443, 0x1043_1447, 0x1179_FF40, 0x1631_C022];
+
+/// Machines whose jacks say the opposite: codec, machine. Lenovo's N100 (`ad1986a_fixup_tbl`), Apple's
+/// Mac mini and Mac Pro (`cs4208_mac_fixup_tbl`).
+static CONTRARY: [(u32, u32); 3] = [
+    (INVERTED, 0x17AA_2066),
+    (0x1013_4208, 0x106B_6C00),
+    (0x1013_4208, 0x106B_7800),
 ];
 
 /// Machines whose firmware does not declare some pins: codec, machine, which of [`PINS`].
 ///
 /// Docks of ThinkPads: `cxt_pincfg_lenovo_tp410` and `cxt_pincfg_lenovo_x200` of Linux's
 /// `patch_conexant.c`. Woofers and surround speakers: `ALC290_FIXUP_SUBWOOFER`,
-/// `ALC882_FIXUP_ACER_ASPIRE_4930G` and `_8930G` of `patch_realtek.c`.
-static MACHINES: [(u32, u32, u8); 16] = [
+/// `ALC882_FIXUP_ACER_ASPIRE_4930G` and `_8930G` of `patch_realtek.c`. Apple's jacks that do not
+/// tell: `cs4208_fixup_macmini`.
+static MACHINES: [(u32, u32, u8); 22] = [
+    (0x1013_4208, 0x106B_6C00, 5),
+    (0x1013_4208, 0x106B_7800, 5),
+    (0x14F1_5069, 0x17AA_215E, 0),
+    (0x14F1_5069, 0x17AA_215F, 0),
+    (0x10EC_0888, 0x1025_013E, 3),
+    (0x10EC_0888, 0x1025_013F, 3),
     (0x14F1_5069, 0x17AA_214C, 0),
     (0x14F1_5069, 0x17AA_2155, 0),
     (0x14F1_506E, 0x17AA_21CE, 0),
@@ -139,7 +177,7 @@ static MACHINES: [(u32, u32, u8); 16] = [
 ];
 
 /// Nodes, 0 for none, with their configuration.
-static PINS: [[(u8, u32); 3]; 5] = [
+static PINS: [[(u8, u32); 3]; 6] = [
     [
         (0x19, 0x0421_10FF),
         (0x1A, 0x21A1_90F0),
@@ -153,6 +191,7 @@ static PINS: [[(u8, u32); 3]; 5] = [
     [(0x17, 0x9017_0112), (0, 0), (0, 0)],
     [(0x16, 0x9913_0111), (0x17, 0x9913_0112), (0, 0)],
     [(0x16, 0x9913_0111), (0x1B, 0x9913_0112), (0, 0)],
+    [(0x18, 0x00AB_9150), (0x21, 0x004B_E140), (0, 0)],
 ];
 
 /// Tells a graph of the pins that its machine's firmware forgot.
@@ -169,6 +208,20 @@ pub(super) fn declare_pins(id: u32, subsystem: u32, graph: &mut Graph) {
 /// Whether a pin's EAPD is switched on though nothing plays at the pin.
 pub(super) fn amplifies_for_others(id: u32, pin: Nid) -> bool {
     id >> 16 == REALTEK && REALTEK_EAPD.contains(&pin.0)
+}
+
+/// Switches a pin's external amplifier, whatever the chip calls on.
+pub(super) fn amplify(codec: &super::codec::Codec, on: bool) -> Verb {
+    if on == (codec.id == INVERTED && !STRAIGHT.contains(&codec.subsystem)) {
+        Verb::eapd_off()
+    } else {
+        Verb::eapd_on()
+    }
+}
+
+/// Whether the machine's jacks say the opposite of what is.
+pub(super) fn contrary_jacks(codec: &super::codec::Codec) -> bool {
+    CONTRARY.contains(&(codec.id, codec.subsystem))
 }
 
 impl Coef {
@@ -255,18 +308,16 @@ pub(super) fn apply(verbs: &mut impl Verbs, codec: &super::codec::Codec) -> Resu
 /// The general purpose pins that feed a codec's amplifier.
 fn amplifier(codec: &super::codec::Codec) -> Option<Gpio> {
     let high = |mask| Gpio { mask, data: mask };
-    if codec.id >> 16 == REALTEK {
-        return realtek_amplifier(codec).map(high);
-    }
-    let machine = |wanted| wanted == 0 || wanted == codec.subsystem >> 16;
-    let row = GPIO_TABLE
-        .iter()
-        .find(|row| row.0 == codec.id && machine(row.1));
-    row.map(|row| high(row.2))
+    let machine = |wanted| [0, codec.subsystem, codec.subsystem >> 16].contains(&wanted);
+    let fits = |row: &&(u32, u32, u32, u8)| (row.0..=row.1).contains(&codec.id) && machine(row.2);
+    let row = GPIO_TABLE.iter().find(fits).map(|row| row.3);
+    let own = || Some(codec).filter(|codec| codec.id >> 16 == REALTEK);
+    row.or_else(|| realtek_amplifier(own()?)).map(high)
 }
 
 /// Realtek's way for firmware to name the pin: in the configuration of a pin without a jack,
-/// with a checksum (`alc_subsystem_id`).
+/// with a checksum (`alc_subsystem_id`). Linux prefers the codec's subsystem where that differs
+/// from the controller's, which is not known here.
 fn realtek_amplifier(codec: &super::codec::Codec) -> Option<u8> {
     const ALC260: u32 = 0x10EC_0260;
     let says = if codec.id == ALC260 { 0x17 } else { 0x1D };

@@ -13,6 +13,7 @@ use core::fmt;
 
 use super::bring_up::{self, drive, silence};
 use super::card::Card;
+use super::chips;
 use super::codec::Codec;
 use super::configuration::{Configuration, Output};
 use super::pins::Purpose;
@@ -108,6 +109,7 @@ impl Jacks {
         codec: &Codec,
         configuration: &Configuration,
     ) -> Result<(), VerbFault> {
+        let contrary = chips::contrary_jacks(codec);
         let mut plugged = 0;
         for (index, (pin, _)) in jacks(configuration).enumerate().filter(|(_, jack)| jack.1) {
             let widget = codec.graph.widget(pin);
@@ -115,7 +117,7 @@ impl Jacks {
                 verbs.ask(codec.address, pin, Verb::look())?;
             }
             let answer = verbs.ask(codec.address, pin, Verb::sense())?;
-            if answer >> 31 != 0 && index < 64 {
+            if (answer >> 31 != 0) != contrary && index < 64 {
                 plugged |= 1 << index;
             }
         }
@@ -245,12 +247,12 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
                 }
                 // The pin still drives; the amplifier alone comes back.
                 (true, false) => {
-                    controller.ask(codec.address, pin, Verb::eapd_on())?;
+                    controller.ask(codec.address, pin, chips::amplify(codec, true))?;
                     known.driven |= bit;
                     known.hushed &= !bit;
                 }
                 (false, true) if amplified => {
-                    controller.ask(codec.address, pin, Verb::eapd_off())?;
+                    controller.ask(codec.address, pin, chips::amplify(codec, false))?;
                     known.driven &= !bit;
                     known.hushed |= bit;
                     known.hushed_until = now.plus(AMPLIFIER);

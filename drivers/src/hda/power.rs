@@ -12,6 +12,7 @@
 
 use super::CardError;
 use super::card::{Card, Input};
+use super::chips;
 use super::codec::wait_for_power;
 use super::controller;
 use super::graph::{Kind, Widget};
@@ -180,7 +181,8 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
 
     /// Turns every external amplifier off; whether there is any.
     fn hush(&mut self) -> Result<bool, VerbFault> {
-        self.each_pin(|pin| pin.pin.eapd(), Verb::eapd_off())
+        let off = chips::amplify(&self.codec, false);
+        self.each_pin(|pin| pin.pin.eapd(), off)
     }
 
     /// Ends what pins drive and powers the codec down.

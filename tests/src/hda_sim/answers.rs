@@ -201,7 +201,7 @@ impl Widget {
         }
         match verb >> 8 {
             0xF08 => return self.report.into(),
-            0xF09 => return u32::from(self.plugged) << 31,
+            0xF09 => return u32::from(self.plugged != self.contrary) << 31,
             0x708 => self.report = payload,
             0xF00 => return self.parameter(payload),
             0xF01 => return self.selected as u32,
@@ -215,10 +215,11 @@ impl Widget {
             0x706 => self.stream = payload,
             0x707 => self.pin_control = payload,
             0x70C if self.pin_caps & (1 << 16) != 0 => {
-                if self.eapd & 2 != 0 && payload & 2 == 0 {
+                let before = self.amplified();
+                self.eapd = payload;
+                if before && !self.amplified() {
                     self.amplified_until = now;
                 }
-                self.eapd = payload;
             }
             _ => {}
         }

@@ -36,7 +36,7 @@ impl Codec {
     pub(super) fn reaches(&self, pin: u8, tag: u8, format: u16, now: u64) -> Option<i32> {
         let widget = self.widget(pin)?;
         let driven = widget.pin_control & 0x40 != 0;
-        let amplified = widget.pin_caps & (1 << 16) == 0 || widget.eapd & 2 != 0;
+        let amplified = widget.pin_caps & (1 << 16) == 0 || widget.amplified();
         if !driven || !amplified || !self.group_on(now) {
             return None;
         }
@@ -146,6 +146,11 @@ impl Codec {
 }
 
 impl Widget {
+    /// Whether its external amplifier is switched on, if it has one.
+    pub(super) fn amplified(&self) -> bool {
+        (self.eapd & 2 != 0) != self.inverted
+    }
+
     fn kind(&self) -> u32 {
         (self.caps >> 20) & 0xF
     }

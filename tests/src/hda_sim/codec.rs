@@ -63,6 +63,9 @@ pub struct Widget {
     pub(super) coef_index: u8,
     /// When its external amplifier was switched off last.
     pub(super) amplified_until: u64,
+    /// Whether its EAPD bit, and what its jack says, mean the opposite.
+    pub(super) inverted: bool,
+    pub(super) contrary: bool,
 }
 
 /// How long an external amplifier is heard after that.
@@ -344,9 +347,12 @@ impl Codec {
             };
         }
         let pin = self.widget(node).filter(|pin| pin.pin_caps != 0)?;
-        let (driven, amplified) = (pin.pin_control & 0x40 != 0, pin.eapd & 2 != 0);
+        let (driven, amplified) = (pin.pin_control & 0x40 != 0, pin.amplified());
         match id {
-            0x70C if payload & 2 != 0 && !(driven && self.group_on(now) && pin.on(now)) => {
+            0x70C
+                if (payload & 2 != 0) != pin.inverted
+                    && !(driven && self.group_on(now) && pin.on(now)) =>
+            {
                 Some(format!("{node:#x}: amplified before it was driven"))
             }
             0x707 if (payload & 0x40 != 0) != driven && (amplified || driven && fading(pin)) => {

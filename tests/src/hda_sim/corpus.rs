@@ -110,6 +110,13 @@ pub fn codec(line: &Value) -> Codec {
         .group_amps(amp(&line["amp_in"]), amp(&line["amp_out"]));
     codec.revision = number(&line["rev"]);
     codec.subsystem = number(&line["ssid"]);
+    // What a dump does not show: wiring that means the opposite.
+    if codec.vendor == 0x11D4_1986 {
+        codec = codec.inverted();
+        if codec.subsystem == 0x17AA_2066 {
+            codec = codec.contrary();
+        }
+    }
     codec.powered()
 }
 

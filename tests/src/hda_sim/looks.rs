@@ -30,6 +30,31 @@ impl Codec {
         self
     }
 
+    /// With EAPD bits that mean the opposite, as AD1986A's do.
+    #[must_use]
+    pub fn inverted(mut self) -> Self {
+        for widget in &mut self.widgets {
+            widget.inverted = true;
+        }
+        self
+    }
+
+    /// With jacks that say the opposite of what is, as some boards' do.
+    #[must_use]
+    pub fn contrary(mut self) -> Self {
+        for widget in &mut self.widgets {
+            widget.contrary = true;
+        }
+        self
+    }
+
+    /// Built into another machine.
+    #[must_use]
+    pub fn machine(mut self, subsystem: u32) -> Self {
+        self.subsystem = subsystem;
+        self
+    }
+
     /// Levels, mask and direction of the general purpose pins.
     #[must_use]
     pub const fn gpio(&self) -> [u8; 3] {
