@@ -17,7 +17,7 @@ use core::fmt;
 const MESSAGES_PER_POLL: usize = 128;
 
 /// How long guests have to close what they play when the toolstack ends this domain.
-const GOODBYE_MILLIS: u64 = 1_500;
+const GOODBYE_MILLIS: u64 = 2_500;
 
 /// Everything between the traits of [`crate::world`], for a data plane `P`.
 #[derive(Debug)]
@@ -75,8 +75,8 @@ impl<P> Backend<P> {
     }
 
     /// How the toolstack ordered the domain to end, once it did and guests have let go. They are
-    /// told first: a guest whose stream is open when this domain is gone waits six seconds for
-    /// answers, and takes no new card until then.
+    /// asked first: a guest whose stream is open when this domain is gone waits six seconds for
+    /// answers, takes no new card until then, and may crash when it gets one.
     #[must_use]
     pub fn shutdown_requested(&self) -> Option<Shutdown> {
         self.orders.shutdown().filter(|_| self.over || self.lost)

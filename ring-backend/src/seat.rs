@@ -8,7 +8,7 @@ use crate::link::{DeviceSlot, StreamLink};
 use crate::mix::{Mixer, Voice};
 use crate::ring::BrokenRing;
 use crate::stream::{Desk, Moment, Reply, Stream};
-use crate::wire::{Answer, Operation, Refusal, Request, response};
+use crate::wire::{Answer, Operation, Refusal, Request, Trigger, response};
 use crate::world::{DomId, EventFault, GrantFault, Nanos, PAGE_OCTETS, World};
 
 /// Requests that one stream is served at a time.
@@ -83,6 +83,8 @@ pub struct Seat<W: World> {
     deaf: bool,
     /// The break was told.
     reported: bool,
+    /// Only the end of what is open is granted.
+    leaving: bool,
     /// Nothing is served any more once the stream is closed.
     last: bool,
 }
@@ -123,6 +125,7 @@ impl<W: World> Seat<W> {
             held: None,
             deaf: false,
             reported: false,
+            leaving: false,
             last: false,
         })
     }
@@ -174,6 +177,11 @@ impl<W: World> Seat<W> {
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.wires.is_some() && (self.stream.shape().is_some() || self.held.is_some())
+    }
+
+    /// Refuses everything but STOP and CLOSE from now on.
+    pub const fn refuse(&mut self) {
+        self.leaving = true;
     }
 
     /// Serves the stream until it is closed, and gives everything back then: Linux frees its pages
@@ -330,7 +338,15 @@ impl<W: World> Seat<W> {
             scratch: counter.scratch,
             moment: counter.moment,
         };
-        let reply = self.stream.serve(&request.operation, voice, &mut desk);
+        let ends = matches!(
+            request.operation,
+            Operation::Close | Operation::Trigger(Trigger::Stop)
+        );
+        let reply = if self.leaving && !ends {
+            Reply::Now(Err(Refusal::Leaving))
+        } else {
+            self.stream.serve(&request.operation, voice, &mut desk)
+        };
         let octets = self.stream.counters.octets.saturating_sub(before);
         self.allowance.spend(octets);
         counter.octets = counter.octets.saturating_sub(octets);
@@ -358,7 +374,8 @@ impl<W: World> Seat<W> {
         counter: &mut Counter<'_, W>,
     ) {
         // A query for the impossible is how an honest guest finds out what is possible.
-        let mistake = result.is_err() && !matches!(operation, Operation::Query(_));
+        let mistake = !matches!(result, Ok(_) | Err(Refusal::Leaving))
+            && !matches!(operation, Operation::Query(_));
         if mistake && self.allowance.strike(counter.moment.now, counter.strikes) {
             self.stream.counters.shut = self.stream.counters.shut.saturating_add(1);
             self.stream.close(counter.arena);

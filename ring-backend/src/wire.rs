@@ -206,6 +206,8 @@ pub enum Refusal {
     NoRoom,
     /// The operation is not known: `EOPNOTSUPP`.
     NotSupported,
+    /// The device is about to go: `EIO`.
+    Leaving,
 }
 
 impl Refusal {
@@ -213,7 +215,7 @@ impl Refusal {
     #[must_use]
     pub const fn status(self) -> i32 {
         match self {
-            Self::NotOpen => -5,
+            Self::NotOpen | Self::Leaving => -5,
             Self::NoRoom => -12,
             Self::BadGrant => -14,
             Self::Invalid => -22,

@@ -11,30 +11,23 @@
 //!                          │                                  ▼ ▼ ring fault
 //!                          └────── 2, after a pause ──────── Closing: disconnect, 5, 6
 //!  any ── online 0, or 5 written by the toolstack ──► Leaving: disconnect, 6, remove
-//!         (6, wait for its streams to be closed, disconnect, remove, if any is open)
+//!         (if a stream is open: refuse what it asks until it is closed, then the same)
 //! ```
 //!
 //! Sources: `xen/include/public/io/{xenbus,sndif}.h`; the timings are libxl's and Linux'
 //! `snd_xen_front`'s, noted where they matter.
 
+mod ending;
 mod state;
 
 pub use state::State;
 
 use crate::world::Nanos;
+use ending::{closing, leaving};
 
 /// How long state 2 stays visible. libxl waits for exactly 2 and looks only when an event comes;
 /// a running guest could otherwise hurry us to 4 before it looked.
 const OFFER_MILLIS: u64 = 50;
-/// How long state 6 stays visible before the directory goes; libxl calls a directory that
-/// vanished before it saw the 6 a failed removal, and allows 10 s for each of the two.
-const FAREWELL_MILLIS: u64 = 200;
-/// How long a device that is taken away is still served, so that a guest that plays can close:
-/// Linux waits three seconds each for the answers to the STOP and the CLOSE that a 6 makes it send,
-/// and for that long does nothing else about any device.
-const LINGER_MILLIS: u64 = 1_000;
-/// Pause between two looks at whether it closed.
-const LINGER_STEP_MILLIS: u64 = 2;
 /// The pause before a device that failed once is offered again; doubles with every failure.
 const RETRY_MILLIS: u64 = 500;
 /// Doublings of the pause: 500 ms to 64 s.
@@ -67,6 +60,8 @@ pub enum Action {
     Publish(State),
     /// Read the frontend's configuration and rings and connect the data plane.
     Connect,
+    /// Refuse everything but STOP and CLOSE, so that the guest's programs close what they have open.
+    Refuse,
     /// Serve only what is open, and unmap each stream as soon as it is closed: the guest takes its
     /// pages back then.
     Retire,
@@ -135,6 +130,10 @@ pub struct Machine {
     fault: bool,
     /// A stream of the device is open.
     open: bool,
+    /// The data plane refuses all but the end of what is open.
+    refusing: bool,
+    /// Since when nothing is open any more of what was when that began.
+    closed: Option<Nanos>,
     /// The data plane serves what is open, and no more.
     retired: bool,
 }
@@ -161,6 +160,8 @@ impl Machine {
             hold: None,
             fault: false,
             open: false,
+            refusing: false,
+            closed: None,
             retired: false,
         }
     }
@@ -200,16 +201,11 @@ impl Machine {
         self.recast(now, seen);
         if let Phase::Leaving { since } = self.phase
             && self.linked
-            && self.open
             && self.hold.is_none()
             && seen.front == State::Connected
-            && now < since.plus_millis(LINGER_MILLIS)
+            && let Some(next) = self.part(now, since, seen)
         {
-            return match seen.own {
-                _ if !self.retired => Next::Do(Action::Retire),
-                State::Closed => Next::At(now.plus_millis(LINGER_STEP_MILLIS)),
-                _ => Next::Do(Action::Publish(State::Closed)),
-            };
+            return next;
         }
         if self.linked && !matches!(self.phase, Phase::Serving { .. }) {
             // Unmap before anything is written: once it reads 5 or 6 the guest takes its pages back.
@@ -253,6 +249,8 @@ impl Machine {
             }
             (Action::Connect, Outcome::Done) => {
                 self.linked = true;
+                self.refusing = false;
+                self.closed = None;
                 self.retired = false;
                 self.fault = false;
                 self.front_connected = false;
@@ -262,6 +260,7 @@ impl Machine {
                 self.stale = true;
                 self.close(now, true);
             }
+            (Action::Refuse, _) => self.refusing = true,
             (Action::Retire, _) => self.retired = true,
             (Action::Disconnect, _) => self.linked = false,
             (Action::Remove, Outcome::Done) => self.phase = Phase::Gone,
@@ -351,31 +350,5 @@ impl Machine {
             (true, false) => Next::At(due),
             (true, true) => Next::Do(Action::Connect),
         }
-    }
-}
-
-/// The way from wherever we were to 6 and back to 2.
-fn closing(now: Nanos, retry: Nanos, seen: &Seen) -> Next {
-    match seen.own {
-        State::Closing => Next::Do(Action::Publish(State::Closed)),
-        // Without a frontend there is nobody to offer anything to.
-        State::Closed if seen.front == State::Unknown => Next::Rest,
-        State::Closed if now < retry => Next::At(retry),
-        // Linux' removal polls for 2 for one second, so this must not wait without a failure.
-        State::Closed => Next::Do(Action::Publish(State::InitWait)),
-        _ => Next::Do(Action::Publish(State::Closing)),
-    }
-}
-
-/// The way out when the toolstack takes the device away.
-fn leaving(now: Nanos, since: Nanos, seen: &Seen) -> Next {
-    let due = since.plus_millis(FAREWELL_MILLIS);
-    // The toolstack may have written its 5 over an earlier 6 of ours.
-    if seen.own != State::Closed {
-        Next::Do(Action::Publish(State::Closed))
-    } else if now < due {
-        Next::At(due)
-    } else {
-        Next::Do(Action::Remove)
     }
 }

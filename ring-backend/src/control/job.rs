@@ -186,6 +186,12 @@ impl Control {
                 }
                 self.did(at, now, action, Outcome::Done);
             }
+            Action::Refuse => {
+                if let Some(slot) = slot(at) {
+                    plane.refuse(slot);
+                }
+                self.did(at, now, action, Outcome::Done);
+            }
             Action::Retire => {
                 if let Some(slot) = slot(at) {
                     plane.retire(slot, world);

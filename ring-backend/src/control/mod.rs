@@ -72,6 +72,9 @@ pub trait DataPlane<W> {
     /// A stream's numbers; `None` if there is no such stream.
     fn statistics(&self, slot: DeviceSlot, stream: u8) -> Option<Statistics>;
 
+    /// From now on refuses everything that the device's streams are asked but STOP and CLOSE.
+    fn refuse(&mut self, slot: DeviceSlot);
+
     /// From now on serves the device's open streams only, and gives each back once it is closed.
     fn retire(&mut self, slot: DeviceSlot, world: &mut W);
 

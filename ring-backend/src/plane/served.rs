@@ -4,6 +4,7 @@ use super::{DeviceFault, Plane};
 use crate::control::DataPlane;
 use crate::link::{DeviceLink, DeviceSlot};
 use crate::policy::Policy;
+use crate::seat::Seat;
 use crate::statistics::{Held, Statistics};
 use crate::world::{Card, DomId, Nanos, World};
 
@@ -41,6 +42,13 @@ impl<W: World> DataPlane<W> for Plane<W> {
 
     fn statistics(&self, slot: DeviceSlot, stream: u8) -> Option<Statistics> {
         self.statistics(slot, stream)
+    }
+
+    fn refuse(&mut self, slot: DeviceSlot) {
+        let seats = self.seats.iter_mut().flatten();
+        seats
+            .filter(|seat| seat.slot() == slot)
+            .for_each(Seat::refuse);
     }
 
     fn retire(&mut self, slot: DeviceSlot, world: &mut W) {

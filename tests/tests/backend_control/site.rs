@@ -79,6 +79,10 @@ impl DataPlane<()> for Accounts {
         })
     }
 
+    fn refuse(&mut self, slot: DeviceSlot) {
+        assert!(self.linked.contains_key(&slot.0));
+    }
+
     fn retire(&mut self, slot: DeviceSlot, (): &mut ()) {
         assert!(self.linked.contains_key(&slot.0));
     }
