@@ -1,36 +1,35 @@
-# The audio domain goes while guests play, and comes back: rebooted, destroyed and created, crashed.
-# Each time its guests' cards are detached once they are gone, and attached once it is ready.
+# The audio domain goes and comes back: rebooted while guests play, destroyed and crashed while they
+# rest. Each time one command gives its guests their cards back.
 audiodom || exit
 for name in one two; do guest $name "$agent" "$default_vsnd" || exit; done
 for name in one two; do waitlog $name AGENT || exit; done
-card='until [ -e /dev/snd/pcmC0D0p ]; do usleep 50000; done'
-# start TAG: everybody plays its file again and again until the card goes.
-start() {
-  for name in one two; do order $name $1 "$card; while aplay -q /material/$name.wav; do :; done"; done
+card='until [ -e /dev/snd/pcmC0D0p ]; do usleep 20000; done'
+# play TAG TIMES: everybody plays its file so often, or until the card goes.
+play() {
+  for name in one two; do order $name $1 "$card; for i in \$(seq $2); do aplay -q /material/$name.wav || break; echo PLAYED; done"; done
   for name in one two; do playing $name 0 || return; done
 }
-# away TAG: everybody's card is gone, and taken away.
-away() {
-  for name in one two; do did $name $1; done
-  say "gone $(($(uptime_ms) - before)) ms after the order"
-  for name in one two; do xl vsnd-detach $name 0 || return; done
-}
+ended() { for name in one two; do did $name $1 40; done; }
 # again COUNT WHEN: the audio domain is ready for the COUNTth time; everybody gets a card of it.
 again() {
   waitlog audiodom ready 60 $1 || return
   local ready=$(uptime_ms)
-  say "ready $((ready - before)) ms after the order"
-  for name in one two; do attach $name || return; done
-  start $2 || return
+  say "$2: ready $((ready - before)) ms after the order"
+  audioctl reattach || return
+  say "$2: reattached $(($(uptime_ms) - ready)) ms after it was ready"
+  play $2 2 || return
   say "$2: everybody plays $(($(uptime_ms) - ready)) ms after the audio domain was ready"
-  sleep 2
+  ended $2
+  sleep 1
   held $2
 }
-start start && sleep 2 && held start || exit
+held start
+play start 50 && sleep 2 || exit
 before=$(uptime_ms)
-xl reboot audiodom && away start && again 2 rebooted || exit
+xl reboot audiodom && ended start && say "let go $(($(uptime_ms) - before)) ms after the order" || exit
+again 2 rebooted || exit
 before=$(uptime_ms)
-xl destroy audiodom && away rebooted && create audiodom /etc/xen/audio-dom.cfg && again 3 destroyed || exit
+xl destroy audiodom && create audiodom /etc/xen/audio-dom.cfg && again 3 destroyed || exit
 before=$(uptime_ms)
-xl sysrq audiodom c && away destroyed && again 4 crashed || exit
+xl sysrq audiodom c && again 4 crashed || exit
 xl list

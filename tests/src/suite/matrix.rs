@@ -69,17 +69,19 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Adds findings to the matrix; those of the same feature and setup are replaced.
+/// Adds a check's findings to the matrix; those of the same feature and setup are replaced, and so is
+/// what was found when the check could not be made.
 ///
 /// # Errors
 /// The file cannot be read or written.
-pub fn record(setup: Setup, findings: &[Finding]) -> Result<()> {
+pub fn record(check: &str, setup: Setup, findings: &[Finding]) -> Result<()> {
     let path = path()?;
     let lock = File::create(path.with_extension("lock"))?;
     lock.lock()?;
     let mut rows = read(&path)?;
+    let [guest, kernel, xen] = setup.names();
+    rows.remove(&[check, guest, kernel, xen].map(str::to_string));
     for finding in findings {
-        let [guest, kernel, xen] = setup.names();
         let key = [finding.feature.as_str(), guest, kernel, xen].map(str::to_string);
         rows.insert(
             key,

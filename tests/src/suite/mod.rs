@@ -136,7 +136,7 @@ pub fn findings(name: &str, setup: Setup) -> Result<Vec<Finding>> {
         eprintln!("{name} on {setup}: {error:#}");
         vec![Finding::of(name, Err(error))]
     });
-    matrix::record(setup, &findings)?;
+    matrix::record(name, setup, &findings)?;
     Ok(findings)
 }
 

@@ -95,16 +95,20 @@ fn a_guest_that_plays_is_served_until_it_closed_when_its_device_is_detached() {
         site.connect(&Vsnd::card(3, 0, 1, 0));
         site.backend.plane_mut().playing = true;
         site.toolstack.detach(3, 0);
-        site.run(50);
-        assert_eq!(site.back(3, 0, "state").as_deref(), Some("6"));
-        assert_eq!(site.linked(), 1, "its STOP and CLOSE are to come");
+        site.run(500);
+        assert_eq!(site.back(3, 0, "state").as_deref(), Some("5"));
+        assert_eq!(site.backend.plane_mut().refused, [0]);
         if closes {
             site.backend.plane_mut().playing = false;
-            site.run(5);
+            site.run(40);
+            assert_eq!(site.linked(), 1, "the guest is not done with it yet");
+            site.run(20);
         } else {
-            site.run(500);
-            assert_eq!(site.linked(), 1);
-            site.run(500);
+            site.run(600);
+            assert_eq!(site.back(3, 0, "state").as_deref(), Some("6"));
+            site.run(850);
+            assert_eq!(site.linked(), 1, "its STOP and CLOSE are to come");
+            site.run(100);
         }
         assert_eq!(site.linked(), 0);
         site.backend.plane_mut().playing = false;
@@ -125,17 +129,18 @@ fn guests_that_play_may_close_before_the_domain_ends() {
         let node = site.toolstack.home("control/shutdown");
         site.store.write(DOM0, &node, "reboot").expect("dom0");
         site.run(20);
+        assert_eq!(site.backend.plane_mut().refused, [0, 1]);
         for guest in [3, 4] {
-            assert_eq!(site.back(guest, 0, "state").as_deref(), Some("6"));
+            assert_eq!(site.back(guest, 0, "state").as_deref(), Some("4"));
         }
         assert_eq!(site.backend.shutdown_requested(), None);
         if closes {
             site.backend.plane_mut().playing = false;
-            site.run(300);
+            site.run(400);
         } else {
-            site.run(900);
+            site.run(1_900);
             assert_eq!(site.backend.shutdown_requested(), None);
-            site.run(700);
+            site.run(200);
         }
         let order = site.backend.shutdown_requested();
         assert_eq!(order, Some(Shutdown::Reboot));

@@ -23,6 +23,8 @@ pub struct Accounts {
     pub refuse: Option<&'static str>,
     pub faults: VecDeque<(DeviceSlot, &'static str)>,
     pub playing: bool,
+    /// Devices that are asked to close.
+    pub refused: Vec<u8>,
     /// What the guests of connected devices may do.
     pub policies: BTreeMap<u16, Policy>,
     pub frames: u64,
@@ -81,6 +83,7 @@ impl DataPlane<()> for Accounts {
 
     fn refuse(&mut self, slot: DeviceSlot) {
         assert!(self.linked.contains_key(&slot.0));
+        self.refused.push(slot.0);
     }
 
     fn retire(&mut self, slot: DeviceSlot, (): &mut ()) {
