@@ -15,10 +15,12 @@ use drivers::hda::CardError;
 use drivers::hda::card::{self as hda, Options};
 use drivers::hda::dictated::{BadWord, Dictated};
 use drivers::hda::jacks::Shown;
+use drivers::hda::levels::{self, Levels};
 use drivers::hda::quirks::Quirks;
 use drivers::hda::verb::SampleBits;
 use drivers::pci::Address;
 use drivers::pci::audio::REGISTERS;
+use ring_backend::master::Master;
 use ring_backend::world::{Card, CardFault, CardFormat, CardInput, CardSample, Nanos};
 
 /// Why there is no card; shown to the administrator as it is.
@@ -137,6 +139,23 @@ impl HdaCard {
             log!("jacks: {}", self.shown());
         }
         changed
+    }
+
+    /// Makes the card as loud as dom0 wants it.
+    pub fn set_master(&mut self, master: Master) {
+        let levels = Levels {
+            volume: master.volume,
+            muted: master.muted,
+            gain: master.gain,
+        };
+        if let Err(error) = self.card.set_levels(levels) {
+            log!("card: levels: {error}");
+        }
+    }
+
+    /// How loud the card is.
+    pub fn levels(&self) -> levels::Shown<'_> {
+        self.card.levels()
     }
 
     /// Serves the card's interrupt, if it came.

@@ -112,6 +112,7 @@ fn main(boot: &Boot) -> ! {
     backend.describe_card(&description, rate);
     if let Some(card) = &card {
         backend.describe_jacks(&card.shown());
+        backend.describe_levels(&card.levels());
     }
     heap::seal();
     let ready = Ready::now(entered);
@@ -133,6 +134,11 @@ fn main(boot: &Boot) -> ! {
         let next = backend.poll(time::now(), &mut Xen, card.as_mut(), &mut ring);
         if let Some(order) = backend.shutdown_requested() {
             end(card, order);
+        }
+        if let (Some(card), Some(master)) = (&mut card, backend.take_master()) {
+            card.set_master(master);
+            backend.describe_levels(&card.levels());
+            continue;
         }
         if backend.take_refusal() {
             log!("not suspended: a domain with a device passed through cannot be");

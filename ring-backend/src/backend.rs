@@ -5,6 +5,7 @@
 //! comes.
 
 use crate::control::{Control, DataPlane};
+use crate::master::{Master, Masters};
 use crate::orders::{Orders, Shutdown};
 use crate::policy::Policies;
 use crate::statistics::Held;
@@ -26,6 +27,7 @@ pub struct Backend<P> {
     control: Control,
     orders: Orders,
     policies: Policies,
+    masters: Masters,
     status: Status,
     plane: P,
     lost: bool,
@@ -46,6 +48,7 @@ impl<P> Backend<P> {
             control,
             orders: Orders::new(),
             policies: Policies::new(),
+            masters: Masters::default(),
             status,
             plane,
             lost: false,
@@ -62,6 +65,22 @@ impl<P> Backend<P> {
     /// Publishes what outputs and inputs there are and what is plugged in.
     pub fn describe_jacks(&mut self, jacks: &dyn fmt::Display) {
         self.status.set_jacks(jacks);
+    }
+
+    /// What dom0 wants of the card itself, if it says otherwise than at the last call. How much of
+    /// that the card makes is to be told to [`Backend::describe_levels`].
+    pub fn take_master(&mut self) -> Option<Master> {
+        self.masters.take_change()
+    }
+
+    /// Publishes how loud the card itself is, and what is wrong with what dom0 wants of it.
+    pub fn describe_levels(&mut self, levels: &dyn fmt::Display) {
+        match self.masters.fault() {
+            Some(fault) => self
+                .status
+                .set_levels(&format_args!("{levels} error={fault}")),
+            None => self.status.set_levels(levels),
+        }
     }
 
     /// Publishes how the domain started.
@@ -170,6 +189,7 @@ impl<P> Backend<P> {
             self.control.deadline(now),
             self.orders.deadline(),
             self.policies.deadline(),
+            self.masters.deadline(),
             self.status.deadline(&self.control, &self.policies),
         ];
         deadlines.into_iter().flatten().min()
@@ -203,6 +223,7 @@ impl<P> Backend<P> {
         for _ in 0..MESSAGES_PER_POLL {
             self.orders.advance(now, &mut self.client);
             self.policies.advance(now, &mut self.client);
+            self.masters.advance(now, &mut self.client);
             if self.orders.take_refresh() {
                 self.status.refresh();
                 self.plane.meter(now);
@@ -227,6 +248,7 @@ impl<P> Backend<P> {
                     // An event of a watch that start-up set is nobody's here.
                     if self.orders.event(path, token) {
                         self.policies.event(path);
+                        self.masters.event(path);
                     } else {
                         self.control.event(path, token);
                     }
@@ -236,6 +258,7 @@ impl<P> Backend<P> {
                     let _ = self.control.reply(&reply)
                         || self.orders.reply(now, &reply)
                         || self.policies.reply(now, &reply)
+                        || self.masters.reply(now, &reply)
                         || self.status.reply(&reply);
                 }
             }

@@ -27,6 +27,7 @@ pub mod event;
 pub mod hw_params;
 pub mod intake;
 pub mod link;
+pub mod master;
 pub mod meter;
 pub mod orders;
 pub mod pages;

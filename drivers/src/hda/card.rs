@@ -9,6 +9,7 @@ use super::codec::{Codec, CodecFault};
 use super::configuration::Configuration;
 use super::controller::{Codecs, Controller, Transport};
 use super::jacks::Jacks;
+use super::levels::Levels;
 use super::overrides::Overrides;
 use super::power::Power;
 use super::quirks::Quirks;
@@ -95,6 +96,7 @@ pub struct Card<R: Regs, C: Clock, P: DmaPage> {
     pub(super) configuration: Configuration,
     overrides: Overrides,
     pub(super) jacks: Jacks,
+    pub(super) levels: Levels,
     pub(super) format: Format,
     interrupts: bool,
     /// Interrupts since some point not long ago.
@@ -153,6 +155,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             configuration,
             overrides,
             jacks: Jacks::default(),
+            levels: Levels::default(),
             format,
             interrupts: options.interrupts,
             recent: (Micros(0), 0),
@@ -180,6 +183,9 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         } = self;
         let stream = (format, TAG);
         bring_up::connect(controller, &clock, codec, configuration, overrides, stream)?;
+        if self.levels.volume < 0 {
+            self.set_volumes()?;
+        }
         self.drive_outputs()
     }
 

@@ -49,6 +49,8 @@ pub struct Jacks {
     reports: bool,
     /// How often looking failed in a row.
     failures: u8,
+    /// Nothing is to be heard, whatever is plugged in.
+    muted: bool,
 }
 
 impl Jacks {
@@ -96,6 +98,7 @@ impl Jacks {
             of.any(|(index, _)| self.has(index))
         };
         match output.purpose {
+            _ if self.muted => false,
             Purpose::Headphones => true,
             Purpose::LineOut => !plugged(Purpose::Headphones),
             Purpose::Speaker => !plugged(Purpose::Headphones) && !plugged(Purpose::LineOut),
@@ -123,6 +126,11 @@ impl Jacks {
         }
         self.plugged = plugged;
         Ok(())
+    }
+
+    /// Lets nothing be heard, or what is to be.
+    pub(super) const fn mute(&mut self, muted: bool) {
+        self.muted = muted;
     }
 
     /// Whether something was plugged in or out since the last call.
@@ -191,10 +199,17 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     /// Whether something was plugged in or out. To be called often while the card plays; costs a
     /// register read then.
     pub fn follow_jacks(&mut self, now: Micros) -> bool {
-        if matches!(self.power, Power::On { .. }) && jacks(&self.configuration).any(|j| j.1) {
+        let any = || jacks(&self.configuration).any(|j| j.1);
+        if matches!(self.power, Power::On { .. }) && (self.jacks.hushed != 0 || any()) {
             self.look_if_due(now);
         }
         self.jacks.tell()
+    }
+
+    /// Looks at the jacks now, and lets be heard what is to be.
+    pub(super) fn look_now(&mut self, now: Micros) {
+        self.jacks.next = now;
+        self.look_if_due(now);
     }
 
     fn look_if_due(&mut self, now: Micros) {

@@ -19,6 +19,7 @@ pub mod graph;
 pub mod groups;
 mod immediate;
 pub mod jacks;
+pub mod levels;
 pub mod names;
 pub mod overrides;
 pub mod path;

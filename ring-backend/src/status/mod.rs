@@ -4,6 +4,7 @@
 //! data/state                      running devices=2 connected=1, or `no card devices=…`
 //! data/card                       what the kernel says of the card
 //! data/jacks                      outputs; inputs, and whether something is plugged in
+//! data/levels                     volume=… mute=… gain=… of the card itself, 0.001 dB
 //! data/loop                       now_ns=… wakeups=… busy_ns=… card_rests=… card_wake_us=…
 //! data/ready                      what the kernel says of its start, once it is over
 //! data/held                       pages=… ports=… watches=… devices=… streams=… buffers=…
@@ -36,9 +37,9 @@ use text::{device_node, hearing, loop_text, path, text};
 const PASS_MILLIS: u64 = 500;
 /// Octets of a value; a stream's line with every number at its largest has 190.
 const VALUE_OCTETS: usize = 224;
-/// Nodes of the whole domain: `state`, `card`, `loop`, `ready`, `policy`, `mic`, `jacks`,
+/// Nodes of the whole domain: `state`, `card`, `loop`, `ready`, `policy`, `mic`, `jacks`, `levels`,
 /// `held`.
-const DOMAIN_NODES: usize = 8;
+const DOMAIN_NODES: usize = 9;
 /// Nodes of a device: removal of an older one's, `state`, `error`, its streams.
 const DEVICE_NODES: usize = 3 + STREAMS_PER_DEVICE;
 /// Octets of the card's description that are kept.
@@ -100,6 +101,7 @@ pub struct Status {
     held: Held,
     ready: Value,
     jacks: Value,
+    levels: Value,
     card_rate: u32,
     /// What was published last belongs to this count of the control plane's changes.
     changes: Option<u32>,
@@ -123,6 +125,7 @@ impl Status {
             held: Held::default(),
             ready: Value::new(),
             jacks: Value::new(),
+            levels: Value::new(),
             card_rate: 0,
             changes: None,
             active: false,
@@ -154,6 +157,12 @@ impl Status {
     /// Says what outputs and inputs there are and what is plugged in, cut likewise.
     pub fn set_jacks(&mut self, jacks: &dyn fmt::Display) {
         self.jacks = text(jacks);
+        self.dirty = true;
+    }
+
+    /// Says how loud the card itself is, cut likewise.
+    pub fn set_levels(&mut self, levels: &dyn fmt::Display) {
+        self.levels = text(levels);
         self.dirty = true;
     }
 
@@ -274,6 +283,7 @@ impl Status {
                 ),
                 5 => ("mic", hearing(scene)),
                 6 => ("jacks", self.jacks.clone()),
+                7 => ("levels", self.levels.clone()),
                 _ => ("held", text(&scene.held)),
             };
             return self.renew(node, path(format_args!("data/{leaf}")), value);

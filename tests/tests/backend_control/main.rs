@@ -4,6 +4,7 @@ mod dom0;
 mod hostile;
 mod life;
 mod limits;
+mod masters;
 mod policies;
 mod published;
 mod site;

@@ -3,6 +3,7 @@
 use super::super::CardError;
 use super::super::bring_up_input::{connect_input, disconnect_input, listen, prepare_inputs};
 use super::super::configuration;
+use super::super::levels::set_gain;
 use super::super::power::Power;
 use super::super::stream::{Stream, StreamSetup};
 use super::super::verb::{StreamFormat, StreamTag, VerbFault};
@@ -136,6 +137,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             configuration,
             jacks,
             input,
+            levels,
             ..
         } = self;
         let wanted = jacks.mic(configuration);
@@ -157,12 +159,26 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         }
         if let Some(new) = wanted.and_then(|wanted| inputs.get(wanted)) {
             connect_input(controller, codec, new, format, TAG)?;
+            if levels.gain != 0 {
+                set_gain(controller, codec.address, &codec.graph, new, levels.gain)?;
+            }
             if input.runs() {
                 listen(controller, codec, new, true)?;
             }
         }
         input.live = wanted;
         Ok(())
+    }
+
+    /// Sets the live input's gain, whatever it is.
+    pub(in super::super) fn set_input_gain(&mut self) -> Result<(), VerbFault> {
+        let live = self.input.as_ref().and_then(|input| input.live);
+        let Some(input) = live.and_then(|live| self.configuration.inputs().get(live)) else {
+            return Ok(());
+        };
+        let (codec, gain) = (&self.codec, self.levels.gain);
+        let (address, graph) = (codec.address, &codec.graph);
+        set_gain(&mut self.controller, address, graph, input, gain)
     }
 
     /// Has the live input's pin listen, or not. It does only while something records.
