@@ -126,6 +126,9 @@ impl HdaCard {
             let plugged = jacks.output(used, at);
             log!("output: {}: {}", output.named(plugged), output.path);
         }
+        for path in used.digital() {
+            log!("output: S/PDIF: {path}");
+        }
         for (at, input) in used.inputs().iter().enumerate() {
             let plugged = jacks.input(used, at);
             log!("input: {}: {}", input.named(plugged), input.path);

@@ -75,7 +75,11 @@ fn the_volume_changes_what_is_heard_and_stays_over_rest() {
             let pins = |heard: &[(u8, _)]| heard.iter().map(|h| h.0).collect::<Vec<u8>>();
             assert_eq!(pins(&quiet), pins(&loud), "{}", known.name);
             // S/PDIF has no amplifier.
-            for (pin, gains) in quiet.iter().filter(|(pin, _)| known.pins.contains(pin)) {
+            let analog = |pin: u8| {
+                let mut outputs = card.configuration().outputs().iter();
+                outputs.any(|output| output.pin().0 == pin)
+            };
+            for (pin, gains) in quiet.iter().filter(|(pin, _)| analog(*pin)) {
                 assert_eq!(*gains, BTreeSet::from([-24]), "{}: {pin:#x}", known.name);
             }
             rest(&mut card, &machine);

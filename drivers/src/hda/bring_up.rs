@@ -46,8 +46,9 @@ impl Plan {
             used: [false; WIDGETS],
             input: [None; WIDGETS],
         };
-        for output in configuration.outputs() {
-            for hop in output.path.hops() {
+        let outputs = configuration.outputs().iter().map(|output| &output.path);
+        for path in outputs.chain(configuration.digital()) {
+            for hop in path.hops() {
                 let at = usize::from(hop.node.0);
                 match (plan.used.get_mut(at), plan.input.get_mut(at)) {
                     (Some(used), Some(input)) if !*used => (*used, *input) = (true, hop.input),
@@ -107,6 +108,7 @@ pub(super) fn connect(
                 send(Verb::format(format))?;
                 send(Verb::stream(tag, 0))?;
                 if widget.caps.digital() {
+                    send(Verb::digital_category())?;
                     send(Verb::digital_on())?;
                 }
             }
@@ -181,6 +183,28 @@ pub(super) fn silence(
         verbs.ask(codec.address, pin, chips::amplify(codec, false))?;
     }
     verbs.ask(codec.address, pin, Verb::pin_control(0))?;
+    Ok(())
+}
+
+/// Has every digital output's pin drive what is connected to it, and its converter send the stream,
+/// or silence, with which a receiver stays locked.
+pub(super) fn drive_digital(
+    verbs: &mut impl Verbs,
+    codec: &Codec,
+    configuration: &Configuration,
+    stream: Option<StreamTag>,
+) -> Result<(), VerbFault> {
+    for path in configuration.digital() {
+        let (Some(pin), Some(converter)) = (path.sink(), path.source()) else {
+            continue;
+        };
+        let stream = stream.map_or(Verb::no_stream(), |tag| Verb::stream(tag, 0));
+        verbs.ask(codec.address, converter, stream)?;
+        verbs.ask(codec.address, pin, Verb::pin_control(PIN_OUT))?;
+        if codec.graph.widget(pin).is_some_and(|w| w.pin.eapd()) {
+            verbs.ask(codec.address, pin, chips::amplify(codec, true))?;
+        }
+    }
     Ok(())
 }
 

@@ -24,7 +24,7 @@ pub const RATE: u32 = 48_000;
 /// Samples of a frame.
 pub const CHANNELS: u8 = 2;
 /// Tag of the output on the link.
-const TAG: StreamTag = StreamTag::ONE;
+pub(super) const TAG: StreamTag = StreamTag::ONE;
 /// More interrupts than this in [`STORM_SPAN`] are a storm; some ten a second are normal.
 const STORM: u32 = 200;
 const STORM_SPAN: Micros = Micros::millis(100);

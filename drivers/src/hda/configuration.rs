@@ -15,6 +15,8 @@ use super::verb::{Nid, SampleBits};
 
 /// Most outputs.
 pub const OUTPUTS: usize = 3 * GROUP;
+/// Most digital outputs: one by wire, one by light.
+pub const DIGITAL: usize = 2;
 /// Most microphones that take over from each other.
 pub const MICS: usize = 3;
 
@@ -59,6 +61,7 @@ pub struct Input {
 pub struct Configuration {
     main: Purpose,
     outputs: Vec<Output, OUTPUTS>,
+    digital: Vec<Path, DIGITAL>,
     inputs: Vec<Input, { INPUTS + 1 }>,
     watched: Vec<Nid, { 2 * GROUP }>,
     auto_mic: Vec<u8, MICS>,
@@ -110,6 +113,7 @@ impl Configuration {
         Self {
             main: Purpose::LineOut,
             outputs: Vec::new(),
+            digital: Vec::new(),
             inputs: Vec::new(),
             watched: Vec::new(),
             auto_mic: Vec::new(),
@@ -151,6 +155,7 @@ impl Configuration {
         *self = Self::new();
         self.main = groups.main_purpose;
         self.outputs.extend(outputs.take(OUTPUTS));
+        self.find_digital(graph);
         self.watched = watched(graph, &groups);
         let shared = shared_jack(graph, &mut groups);
         self.find_inputs(graph, &groups, usable, shared);
@@ -197,6 +202,12 @@ impl Configuration {
         &self.outputs
     }
 
+    /// Digital outputs beside those, each from its pin to its converter, which takes the same samples.
+    #[must_use]
+    pub fn digital(&self) -> &[Path] {
+        &self.digital
+    }
+
     /// The inputs, the most important first. All lead to the same converter if one of the
     /// codec's reaches them all, otherwise each leads to the first that it reaches.
     #[must_use]
@@ -230,6 +241,30 @@ impl Configuration {
     pub fn input_bits(&self, graph: &Graph) -> Option<SampleBits> {
         let adcs = self.inputs.iter().map(Input::adc);
         widest(adcs.filter_map(|adc| graph.widget(adc)))
+    }
+
+    /// S/PDIF that can play what the other outputs do.
+    fn find_digital(&mut self, graph: &Graph) {
+        let Some(bits) = self.output_bits(graph) else {
+            return;
+        };
+        let of = |kind| {
+            let widgets = graph.widgets();
+            widgets.filter(move |(_, w)| w.caps.kind() == kind && w.caps.digital())
+        };
+        let plays = |pin: &Widget| {
+            let config = PinConfig(pin.config);
+            config.spdif_output() && pin.pin.output() && !pin.pin.display()
+        };
+        for (pin, _) in of(Kind::Pin).filter(|(_, pin)| plays(pin)) {
+            let paths = of(Kind::Dac).filter(|(_, dac)| dac.pcm.takes(bits));
+            let mut paths = paths.filter_map(|(dac, _)| Path::between(graph, pin, dac));
+            let own = |path: &Path| self.digital.iter().all(|one| one.source() != path.source());
+            if let Some(path) = paths.find(own) {
+                // More than there is room for play nothing.
+                let _ = self.digital.push(path);
+            }
+        }
     }
 
     fn find_inputs(

@@ -160,6 +160,11 @@ impl PinCaps {
     pub const fn input(self) -> bool {
         self.0 & (1 << 5) != 0
     }
+    /// Whether the pin is HDMI or DisplayPort.
+    #[must_use]
+    pub const fn display(self) -> bool {
+        self.0 & (1 << 7 | 1 << 24) != 0
+    }
     /// Whether the pin says if something is plugged in.
     #[must_use]
     pub const fn senses(self) -> bool {
@@ -204,6 +209,19 @@ impl PcmCaps {
             (0, known) | (known, 0) => Self(known & PLAIN),
             (one, two) => Self(one & two),
         }
+    }
+
+    /// Whether the converter takes such samples at 48 kHz.
+    #[must_use]
+    pub fn takes(self, bits: SampleBits) -> bool {
+        let width = match bits {
+            SampleBits::B16 => 1 << 17,
+            SampleBits::B20 => 1 << 18,
+            SampleBits::B24 => 1 << 19,
+            SampleBits::B32 => 1 << 20,
+        };
+        self.widest_at_48k() == Some(bits)
+            || (self.0 & width != 0 && self.widest_at_48k().is_some())
     }
 
     /// The widest samples that the converter takes at 48 kHz; 8 bits and other rates are not

@@ -12,7 +12,7 @@
 use core::fmt;
 
 use super::bring_up::{self, drive, silence};
-use super::card::Card;
+use super::card::{Card, TAG};
 use super::chips;
 use super::codec::Codec;
 use super::configuration::{Configuration, Output};
@@ -192,6 +192,8 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
                 silence(controller, codec, output)?;
             }
         }
+        let stream = (!known.muted).then_some(TAG);
+        bring_up::drive_digital(controller, codec, configuration, stream)?;
         bring_up::amplify_for_others(controller, codec, configuration)
     }
 
@@ -302,6 +304,10 @@ impl fmt::Display for Shown<'_> {
         for (index, output) in self.configuration.outputs().iter().enumerate() {
             let plugged = self.jacks.output(self.configuration, index);
             write!(f, "{separator}{}", output.named(plugged))?;
+            separator = ", ";
+        }
+        for _ in self.configuration.digital() {
+            write!(f, "{separator}S/PDIF")?;
             separator = ", ";
         }
         separator = "; ";

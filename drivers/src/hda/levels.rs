@@ -10,7 +10,8 @@ use core::fmt;
 use heapless::Vec;
 
 use super::CardError;
-use super::card::Card;
+use super::bring_up::drive_digital;
+use super::card::{Card, TAG};
 use super::configuration::{Configuration, Input, OUTPUTS, Output};
 use super::graph::{AmpCaps, Graph};
 use super::path::AmpAt;
@@ -145,7 +146,16 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         let now = self.controller.clock.now();
         self.look_now(now);
         self.controller.limit_verbs(Some(now.plus(VERBS)));
-        let set = self.set_volumes().and_then(|()| self.set_input_gain());
+        let Self {
+            controller,
+            codec,
+            configuration,
+            ..
+        } = self;
+        let stream = (!levels.muted).then_some(TAG);
+        let set = drive_digital(controller, codec, configuration, stream)
+            .and_then(|()| self.set_volumes())
+            .and_then(|()| self.set_input_gain());
         self.controller.limit_verbs(None);
         Ok(set?)
     }

@@ -116,6 +116,13 @@ impl PinConfig {
         })
     }
 
+    /// Whether the pin is an S/PDIF output that somebody may have connected; HDMI is none.
+    #[must_use]
+    pub const fn spdif_output(self) -> bool {
+        const HDMI: u32 = 0x18;
+        self.connected() && self.field(20) == 4 && self.location() != HDMI
+    }
+
     /// Where the jack or device is.
     #[must_use]
     pub const fn place(self) -> Place {

@@ -213,10 +213,20 @@ impl Verb {
         Self::long(0x70C, 0)
     }
 
-    /// Lets a converter send on a digital link (§7.3.3.9).
+    /// Lets a converter send on a digital link, as an original that may be copied, and says that its
+    /// samples are sound (§7.3.3.9, IEC 60958-3).
     #[must_use]
     pub const fn digital_on() -> Self {
-        Self::long(0x70D, 1)
+        const ENABLE: u8 = 1;
+        const COPY: u8 = 1 << 4;
+        const ORIGINAL: u8 = 1 << 7;
+        Self::long(0x70D, ENABLE | COPY | ORIGINAL)
+    }
+
+    /// Says on a digital link what sends: a PCM coder.
+    #[must_use]
+    pub const fn digital_category() -> Self {
+        Self::long(0x70E, 0x02)
     }
 
     /// Names a coefficient (§7.3.3.5).
@@ -369,34 +379,4 @@ impl StreamFormat {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_have_the_fields_of_the_specification() {
-        let codec = CodecAddress::new(2).unwrap();
-        let verb = Verb::parameter(Parameter::Connections);
-        assert_eq!(verb.command(codec, Nid(0x14)), 0x214F_000E);
-        let level = Level {
-            mute: false,
-            gain: 0x4A,
-        };
-        assert_eq!(Verb::amp(Amp::Output, level).bits(), 0x3_B04A);
-        let off = Level {
-            mute: true,
-            gain: 0,
-        };
-        assert_eq!(Verb::amp(Amp::Input(3), off).bits(), 0x3_7380);
-        assert_eq!(Verb::stream(StreamTag::ONE, 0).bits(), 0x7_0610);
-        let format = StreamFormat::stereo_48k(SampleBits::B16);
-        assert_eq!(Verb::format(format).bits(), 0x2_0011);
-        assert_eq!(StreamFormat::stereo_48k(SampleBits::B32).get(), 0x41);
-        assert_eq!(Verb::eapd_on().bits(), 0x7_0C02);
-    }
-
-    #[test]
-    fn codec_addresses_end_at_14() {
-        assert!(CodecAddress::new(14).is_some());
-        assert_eq!(CodecAddress::new(15), None);
-    }
-}
+mod tests;

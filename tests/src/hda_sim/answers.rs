@@ -107,7 +107,7 @@ impl Widget {
             (_, 0x708) => cap(7),
             (_, 0x709 | 0xF09) => pin_cap(2),
             (_, 0x70C) => pin_cap(16),
-            (_, 0x70D) => cap(9),
+            (_, 0x70D | 0x70E) => cap(9),
             _ => true,
         };
         !declared
@@ -213,6 +213,8 @@ impl Widget {
             0x701 if usize::from(payload) < self.inputs.len() => self.selected = payload.into(),
             0x705 if self.caps & (1 << 10) != 0 => self.set_power(payload, now),
             0x706 => self.stream = payload,
+            0x70D => self.digital[0] = payload,
+            0x70E => self.digital[1] = payload,
             0x707 => self.pin_control = payload,
             0x70C if self.pin_caps & (1 << 16) != 0 => {
                 let before = self.amplified();

@@ -45,7 +45,10 @@ impl Codec {
         match sources[..] {
             [(node, gain)] => {
                 let dac = self.widget(node)?;
-                (tag != 0 && dac.stream == tag << 4 && dac.format == format).then_some(gain)
+                // On a digital link: enabled, and said to be sound.
+                let sent = dac.caps & (1 << 9) == 0 || dac.digital[0] & 0x21 == 1;
+                let plays = tag != 0 && dac.stream == tag << 4 && dac.format == format;
+                (plays && sent).then_some(gain)
             }
             _ => None,
         }

@@ -58,6 +58,8 @@ pub struct Widget {
     pub(super) plugged: bool,
     /// What it was told about reporting that: enabled (bit 7) and a tag.
     pub(super) report: u8,
+    /// As a digital converter: what it says on its link, and its category.
+    pub(super) digital: [u8; 2],
     /// Coefficients, and which of them is named.
     pub(super) coefs: BTreeMap<u8, u16>,
     pub(super) coef_index: u8,

@@ -57,7 +57,7 @@ pub fn all() -> Vec<Known> {
         Known {
             name: "desktop",
             codec: desktop(),
-            pins: &[0x14, 0x15],
+            pins: &[0x14, 0x15, 0x1B],
             paths: &[
                 "Line out (rear): 0x14 ← 0x0c ← 0x02",
                 "Headphone (front): 0x15 ← 0x0d ← 0x03",

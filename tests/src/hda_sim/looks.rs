@@ -61,6 +61,12 @@ impl Codec {
         self.gpio
     }
 
+    /// What a digital converter says on its link, and its category.
+    #[must_use]
+    pub fn digital(&self, node: u8) -> [u8; 2] {
+        self.widget(node).map_or([0; 2], |widget| widget.digital)
+    }
+
     /// The pins.
     #[must_use]
     pub fn all_pins(&self) -> Vec<u8> {
