@@ -156,6 +156,42 @@ fn what_is_plugged_in_while_nobody_records_is_recorded_from() {
 }
 
 #[test]
+fn what_is_plugged_in_while_the_card_rests_is_recorded_from_once_it_wakes() {
+    for (name, codec) in ways() {
+        let machine = Machine::new(Model::Chip, [(0, codec)]);
+        let mut card = bring_up(&machine);
+        for (plugged, pin) in [(true, JACK), (false, INTERNAL)] {
+            while let Some(next) = card.rest(machine.clock().now()) {
+                let now = machine.clock().now();
+                machine.pass(next.since(now).0 + 1);
+            }
+            machine.plug(0, JACK, plugged);
+            assert!(
+                !card.follow_jacks(machine.clock().now()),
+                "{name}: it rests"
+            );
+            card.start_input().expect("it records");
+            assert!(
+                card.follow_jacks(machine.clock().now()),
+                "{name}: told once"
+            );
+            let mut recorded = Vec::new();
+            for _ in 0..20 {
+                machine.pass(1000);
+                let end = card
+                    .input_position(machine.clock().now())
+                    .expect("it goes on");
+                recorded.resize(end as usize * 4, 0);
+            }
+            card.read_input(0, &mut recorded);
+            let heard: Vec<u8> = pins(&recorded).iter().map(|pin| pin.0).collect();
+            assert_eq!(heard, [pin], "{name}");
+            card.stop_input().expect("it stops");
+        }
+    }
+}
+
+#[test]
 fn no_microphone_listens_while_nobody_records() {
     let listening = |machine: &Machine| {
         let state = machine.state();
