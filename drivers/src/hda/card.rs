@@ -183,7 +183,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         } = self;
         let stream = (format, TAG);
         bring_up::connect(controller, &clock, codec, configuration, overrides, stream)?;
-        if self.levels.volume < 0 {
+        if self.levels.volume < 0 || self.levels.muted {
             self.set_volumes()?;
         }
         self.drive_outputs()

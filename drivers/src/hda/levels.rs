@@ -3,7 +3,7 @@
 //!
 //! The master volume is at the amplifier closest to each output's converter, so that outputs that
 //! share a converter share it too, and no way passes two. Muted is what drives nothing, which needs
-//! no amplifier.
+//! no amplifier; those that can mute do so as well, since QEMU's pins drive whatever they are told.
 
 use core::fmt;
 
@@ -66,13 +66,13 @@ fn volume_of(graph: &Graph, output: &Output) -> Option<Nid> {
     hops.find(|hop| adjusts(hop.node)).map(|hop| hop.node)
 }
 
-/// Sets every output's volume. They are at 0 dB before.
+/// Sets every output's volume. They are at 0 dB before, and not muted.
 pub(super) fn set_volume(
     verbs: &mut impl Verbs,
     codec: CodecAddress,
     graph: &Graph,
     configuration: &Configuration,
-    volume: i32,
+    levels: Levels,
 ) -> Result<(), VerbFault> {
     let mut done: Vec<Nid, OUTPUTS> = Vec::new();
     for output in configuration.outputs() {
@@ -84,8 +84,10 @@ pub(super) fn set_volume(
                 node,
                 amp: Amp::Output,
             };
-            let (gain, _) = closest(caps(graph, amp), volume.min(0));
-            let level = Level { mute: false, gain };
+            let caps = caps(graph, amp);
+            let (gain, _) = closest(caps, levels.volume.min(0));
+            let mute = levels.muted && caps.mutes();
+            let level = Level { mute, gain };
             verbs.ask(codec, node, Verb::amp(amp.amp, level))?;
             // There is room for all outputs'.
             let _ = done.push(node);
@@ -163,9 +165,8 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     /// Sets all outputs' volumes, whatever they are.
     pub(super) fn set_volumes(&mut self) -> Result<(), VerbFault> {
         let (codec, configuration) = (&self.codec, &self.configuration);
-        let volume = self.levels.volume;
-        let (address, graph) = (codec.address, &codec.graph);
-        set_volume(&mut self.controller, address, graph, configuration, volume)
+        let (address, graph, levels) = (codec.address, &codec.graph, self.levels);
+        set_volume(&mut self.controller, address, graph, configuration, levels)
     }
 
     /// What the levels are now.
