@@ -3,6 +3,7 @@
 //! Time is counted in instructions, so a run's recording is the same on any host. Each test is a
 //! script in dom0 and a judgement of what the card's DAC got.
 
+mod card;
 mod policy;
 
 use std::path::{Path, PathBuf};
