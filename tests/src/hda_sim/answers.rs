@@ -101,7 +101,7 @@ impl Widget {
         let pin_cap = |bit: u32| self.pin_caps & (1 << bit) != 0;
         let declared = match (verb >> 16, verb >> 8) {
             (0x4 | 0x5 | 0xC, _) => cap(6),
-            (_, 0x701) => self.inputs.len() > 1,
+            (_, 0x701) => self.raw.len() > 1,
             (_, 0x705) => cap(10),
             (_, 0x707) => kind == Kind::Pin as u32,
             (_, 0x708) => cap(7),
