@@ -68,6 +68,22 @@ fn an_inverted_eapd_is_driven_the_other_way() {
 }
 
 #[test]
+fn an_amplifier_for_all_pins_stays_on_while_any_plays() {
+    // The second of the two is at a pin at which nothing plays.
+    let unused = Widget::new(Kind::Pin).pin(1 << 16 | 1 << 4, 0x4111_11F0);
+    for id in [0x14F1_506E, 0x1FA8_6000] {
+        let codec = codec(id).without_eapd(HEADPHONES).with(unused.clone());
+        let (mut card, machine) = bring_up(codec.gated());
+        assert_eq!(heard(&mut card, &machine), [BOTH, &[HEADPHONES]]);
+    }
+    // A chip with more of them has one for each pin, and speakers are switched off at theirs too.
+    let many = codec(0x14F1_50A1).with(unused.clone()).with(unused);
+    let (mut card, machine) = bring_up(many);
+    assert_eq!(heard(&mut card, &machine), [BOTH, &[HEADPHONES]]);
+    assert!(!machine.state().codec(0).expect("a codec").eapd(SPEAKER));
+}
+
+#[test]
 fn contrary_jacks_are_read_the_other_way() {
     let codecs = [
         codec(0x11D4_1986).machine(0x17AA_2066).inverted(),

@@ -179,8 +179,10 @@ pub(super) fn silence(
     output: &Output,
 ) -> Result<(), VerbFault> {
     let pin = output.pin();
-    if codec.graph.widget(pin).is_some_and(|w| w.pin.eapd()) {
-        verbs.ask(codec.address, pin, chips::amplify(codec, false))?;
+    let amplified = codec.graph.widget(pin).is_some_and(|w| w.pin.eapd());
+    if amplified {
+        let on = chips::amplifies_for_all(codec);
+        verbs.ask(codec.address, pin, chips::amplify(codec, on))?;
     }
     verbs.ask(codec.address, pin, Verb::pin_control(0))?;
     Ok(())
@@ -222,7 +224,7 @@ pub(super) fn amplify_for_others(
     };
     let wanted = |&(node, widget): &(Nid, &Widget)| {
         let eapd = widget.caps.kind() == Kind::Pin && widget.pin.eapd();
-        eapd && chips::amplifies_for_others(codec.id, node) && !plays(node)
+        eapd && chips::amplifies_for_others(codec, node) && !plays(node)
     };
     for (node, _) in codec.graph.widgets().filter(wanted) {
         verbs.ask(codec.address, node, chips::amplify(codec, true))?;

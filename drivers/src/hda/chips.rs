@@ -206,8 +206,20 @@ pub(super) fn declare_pins(id: u32, subsystem: u32, graph: &mut Graph) {
 }
 
 /// Whether a pin's EAPD is switched on though nothing plays at the pin.
-pub(super) fn amplifies_for_others(id: u32, pin: Nid) -> bool {
-    id >> 16 == REALTEK && REALTEK_EAPD.contains(&pin.0)
+pub(super) fn amplifies_for_others(codec: &super::codec::Codec, pin: Nid) -> bool {
+    let listed = codec.id >> 16 == REALTEK && REALTEK_EAPD.contains(&pin.0);
+    listed || amplifies_for_all(codec)
+}
+
+/// Whether each EAPD may switch the amplifiers of all pins, so that none goes off while any pin
+/// plays: on chips of Conexant's and Senary's with one or two of them (`cx_auto_parse_eapd` of Linux's
+/// `conexant.c`, and as much in `senarytech.c`).
+pub(super) fn amplifies_for_all(codec: &super::codec::Codec) -> bool {
+    let widgets = codec
+        .graph
+        .widgets()
+        .filter(|(_, widget)| widget.pin.eapd());
+    [0x14F1, 0x1FA8].contains(&(codec.id >> 16)) && widgets.count() <= 2
 }
 
 /// Switches a pin's external amplifier, whatever the chip calls on.

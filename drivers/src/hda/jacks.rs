@@ -251,12 +251,13 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             ..
         } = self;
         known.look(controller, codec, configuration)?;
+        let own = !chips::amplifies_for_all(codec);
         for (index, output) in configuration.outputs().iter().enumerate() {
             let bit = 1 << index;
             let (driven, hushed) = (known.driven & bit != 0, known.hushed & bit != 0);
             let pin = output.pin();
             let widget = codec.graph.widget(pin);
-            let amplified = widget.is_some_and(|widget| widget.pin.eapd());
+            let amplified = own && widget.is_some_and(|widget| widget.pin.eapd());
             match (known.wanted(configuration, output), driven) {
                 (true, false) if !hushed => {
                     drive(controller, codec, output)?;

@@ -37,7 +37,9 @@ impl Codec {
         let widget = self.widget(pin)?;
         let driven = widget.pin_control & 0x40 != 0;
         let amplified = widget.pin_caps & (1 << 16) == 0 || widget.amplified();
-        if !driven || !amplified || !self.group_on(now) {
+        let off = |widget: &Widget| widget.pin_caps & (1 << 16) != 0 && !widget.amplified();
+        let closed = self.gated && self.widgets.iter().any(off);
+        if !driven || !amplified || closed || !self.group_on(now) {
             return None;
         }
         let mut sources = Vec::new();

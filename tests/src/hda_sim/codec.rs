@@ -226,6 +226,8 @@ pub struct Codec {
     pub(super) blind: Option<u8>,
     /// Whether it reports and never answers.
     pub(super) mute: bool,
+    /// Whether each of its EAPD bits silences all pins.
+    pub(super) gated: bool,
     /// Verbs on widgets that declare nothing of the kind.
     pub(super) blind_sets: u32,
 }
@@ -247,6 +249,7 @@ impl Codec {
             gpio: [0; 3],
             blind: None,
             mute: false,
+            gated: false,
             blind_sets: 0,
         }
     }

@@ -117,6 +117,10 @@ pub fn codec(line: &Value) -> Codec {
             codec = codec.contrary();
         }
     }
+    let amplified = |widget: &&Widget| widget.pin_caps & (1 << 16) != 0;
+    if codec.vendor >> 16 == 0x14F1 && codec.widgets.iter().filter(amplified).count() <= 2 {
+        codec = codec.gated();
+    }
     codec.powered()
 }
 

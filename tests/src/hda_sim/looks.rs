@@ -1,6 +1,6 @@
 //! What a test sees of a codec, and changes about it, beside verbs.
 
-use super::codec::Codec;
+use super::codec::{Codec, Widget};
 
 impl Codec {
     /// A coefficient as it is now.
@@ -46,6 +46,35 @@ impl Codec {
             widget.contrary = true;
         }
         self
+    }
+
+    /// With EAPD bits each of which silences all pins, as old chips of Conexant's may have.
+    #[must_use]
+    pub fn gated(mut self) -> Self {
+        self.gated = true;
+        self
+    }
+
+    /// With one more widget.
+    #[must_use]
+    pub fn with(mut self, widget: Widget) -> Self {
+        self.widgets.push(widget);
+        self
+    }
+
+    /// With a pin that switches no external amplifier.
+    #[must_use]
+    pub fn without_eapd(mut self, pin: u8) -> Self {
+        if let Some(widget) = self.widget_mut(pin) {
+            widget.pin_caps &= !(1 << 16);
+        }
+        self
+    }
+
+    /// Whether a pin's EAPD bit is set.
+    #[must_use]
+    pub fn eapd(&self, pin: u8) -> bool {
+        self.widget(pin).is_some_and(|widget| widget.eapd & 2 != 0)
     }
 
     /// Built into another machine.
