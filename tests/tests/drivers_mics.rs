@@ -192,6 +192,34 @@ fn what_is_plugged_in_while_the_card_rests_is_recorded_from_once_it_wakes() {
 }
 
 #[test]
+fn a_jack_that_a_person_makes_an_output_is_recorded_from_no_more() {
+    const PCM: u32 = 0x0002_0060;
+    let adc = Widget::new(Kind::Adc).pcm(PCM).from(&[INTERNAL, JACK]);
+    let jack = Widget::new(Kind::Pin).pin(1 << 5 | 1 << 4, 0x03A1_1040);
+    let codec = codec(Widget::new(Kind::Vendor), adc).replaced(JACK, jack.senses().from(&[2]));
+    let machine = Machine::new(Model::Chip, [(0, codec)]);
+    let mut options = Options::default();
+    options.overrides.read("path=02:07").expect("a word");
+    let (regs, clock) = (machine.regs(), machine.clock());
+    let card = Card::bring_up(regs, &mut machine.memory(), clock, &options);
+    let mut card = card.expect("it comes up");
+    card.start().expect("it plays");
+    machine.plug(0, JACK, true);
+    card.start_input().expect("it records");
+    let mut recorded = Vec::new();
+    record(&mut card, &machine, &mut recorded, 500);
+    let heard: Vec<u8> = pins(&recorded).iter().map(|pin| pin.0).collect();
+    assert_eq!(heard, [INTERNAL]);
+    card.stop_input().expect("it stops");
+    machine.pass(5000);
+    for pin in [SPEAKER, JACK] {
+        assert!(!machine.heard(0, pin).samples.is_empty(), "{pin}");
+        let control = machine.state().codec(0).map(|codec| codec.pin_control(pin));
+        assert_eq!(control, Some(0x40), "{pin}");
+    }
+}
+
+#[test]
 fn no_microphone_listens_while_nobody_records() {
     let listening = |machine: &Machine| {
         let state = machine.state();

@@ -174,6 +174,15 @@ impl Configuration {
         };
         let pin = path.sink().unwrap_or(Nid(0));
         self.outputs.retain(|output| output.pin() != pin);
+        // What plays is not recorded from.
+        let apart = |input: &Input| {
+            let mut hops = input.path.hops().iter();
+            hops.all(|hop| path.hops().iter().all(|own| own.node != hop.node))
+        };
+        if !self.inputs.iter().all(apart) {
+            self.inputs.retain(apart);
+            self.auto_mic.clear();
+        }
         let config = config(graph, pin);
         let output = Output {
             purpose: match config.usage() {

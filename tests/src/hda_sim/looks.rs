@@ -62,6 +62,15 @@ impl Codec {
         self
     }
 
+    /// With another widget at a node.
+    #[must_use]
+    pub fn replaced(mut self, node: u8, widget: Widget) -> Self {
+        if let Some(place) = self.widget_mut(node) {
+            *place = widget;
+        }
+        self
+    }
+
     /// With a pin that switches no external amplifier.
     #[must_use]
     pub fn without_eapd(mut self, pin: u8) -> Self {
