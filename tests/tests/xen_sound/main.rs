@@ -4,6 +4,7 @@
 //! script in dom0 and a judgement of what the card's DAC got.
 
 mod card;
+mod formats;
 mod policy;
 
 use std::path::{Path, PathBuf};
