@@ -1,5 +1,5 @@
 //! The whole driver against codecs that are made wrong: it brings them up or says why not, in time,
-//! and sets nothing that they do not declare.
+//! and sets nothing that they do not declare. And against right ones that lose answers.
 //!
 //! Without the corpus only the project's own codecs are made wrong, and that is said.
 
@@ -11,7 +11,7 @@ use drivers::hda::levels::Levels;
 use tests::fake::seed::Seed;
 use tests::hda_sim::codec::Codec;
 use tests::hda_sim::corpus::Corpus;
-use tests::hda_sim::{Machine, Model, SimClock, SimPage, SimRegs, codecs};
+use tests::hda_sim::{Faults, Machine, Model, SimClock, SimPage, SimRegs, codecs};
 
 type SimCard = Card<SimRegs, SimClock, SimPage>;
 
@@ -120,4 +120,44 @@ fn codecs_made_wrong_cost_no_more_than_themselves() {
     }
     println!("{ends:?}");
     assert!(ends.get("lived").is_some_and(|&lived| lived > wrong() / 4));
+}
+
+#[test]
+fn a_life_in_which_answers_are_lost_ends_as_if_none_had_been() {
+    let mut seed = Seed::new(12);
+    for round in 0..60 {
+        for known in codecs::all() {
+            let what = format!("{} {round}", known.name);
+            let machine = Machine::new(Model::Chip, [(0, known.codec.clone())]);
+            let mut memory = machine.memory();
+            let (regs, clock) = (machine.regs(), machine.clock());
+            let card = Card::bring_up(regs, &mut memory, clock, &Options::default());
+            let mut card = card.expect("it comes up");
+            machine.state_mut().faults.unanswered_some = Some(round * 7919 + 1);
+            live(&mut card, &machine, &mut seed, &what);
+            machine.state_mut().faults = Faults::default();
+            let _ = (card.stop(), card.stop_input());
+            card.set_levels(Levels::default()).expect("it answers");
+            // From its rest everything is set up anew.
+            for _ in 0..40 {
+                let now = machine.clock().now();
+                let Some(next) = card.rest(now) else { break };
+                machine.pass(next.since(now).0 + 1);
+            }
+            card.start().expect("it plays");
+            machine.forget_heard();
+            machine.pass(20_000);
+            for &pin in known.pins {
+                let plugged_off = machine.heard(0, pin).samples.is_empty();
+                assert!(!plugged_off, "{what}: {pin:#x}");
+            }
+            if card.input_format().is_some() {
+                card.start_input().expect("it records");
+                machine.pass(20_000);
+                let now = machine.clock().now();
+                assert!(card.input_position(now).is_ok_and(|at| at > 700), "{what}");
+            }
+            assert_eq!(machine.state().violations(), [""; 0], "{what}");
+        }
+    }
 }
