@@ -1,6 +1,7 @@
 //! Linux guests record through the whole data plane: what the card hears if they may, zeros if not.
 
-use ring_backend::link::Direction;
+use ring_backend::control::DataPlane;
+use ring_backend::link::{DeviceSlot, Direction};
 use ring_backend::world::Nanos;
 use tests::fake::card::FakeInput;
 use tests::fake::front;
@@ -337,5 +338,22 @@ fn other_formats_rates_and_layouts_record_without_a_break() {
         let silent = stage.recorders[0].data.chunks(frame);
         let silent = silent.filter(|part| silence.iter().any(|s| s[..frame] == **part));
         assert!(silent.count() < rate as usize / 100, "{rate} Hz");
+    }
+}
+
+#[test]
+fn the_level_of_what_a_guest_records_is_measured_if_it_may() {
+    let mut stage = Stage::with_input();
+    stage.record(1, Params::stereo(4_800, 1_200), 96_000);
+    let slot = DeviceSlot(0);
+    let peak = |stage: &Stage| stage.plane.statistics(slot, 0).expect("a stream").peak;
+    for (allowed, loudest) in [(false, 0), (true, 32_767)] {
+        stage.allow(1, allowed);
+        DataPlane::meter(&mut stage.plane, stage.now);
+        stage.run_millis(900);
+        // The input's frames count up, so the highest lies within the last second's.
+        let measured = peak(&stage);
+        assert_eq!(measured > 0, allowed);
+        assert!(measured <= loudest, "{measured}");
     }
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::policy::{self, DEFAULT};
+use crate::policy::{self, DEFAULT, MASTER};
 use crate::reattach::{self, Lost};
 use crate::session::Session;
 use crate::store::Store;
@@ -50,15 +50,15 @@ enum Command {
         #[arg(long, value_name = "N")]
         rounds: Option<u32>,
     },
-    /// Sets how loud a guest is
+    /// Sets how loud a guest is, or the card
     Volume {
         #[command(flatten)]
         of: Whose,
-        /// -6dB, +3dB or 50%; at most +6dB
+        /// -6dB, +3dB or 50%; at most +6dB for a guest, 0dB for the card
         #[arg(allow_hyphen_values = true)]
         volume: String,
     },
-    /// Silences a guest; its volume stays what it is
+    /// Silences a guest, or the card; its volume stays what it is
     Mute(Whose),
     /// Lets a muted guest be heard again
     Unmute(Whose),
@@ -72,6 +72,10 @@ enum Command {
     /// Forgets all that was said of a guest
     Forget(Whose),
     /// Gives guests of an audio domain that was restarted their devices back, without their restart
+    ///
+    /// Restart it with `xl reboot` or `xl shutdown`: guests that play are made to close first. After
+    /// `xl destroy` or a crash restart those that played instead, as their kernel's driver goes on
+    /// using memory that it freed.
     Reattach {
         /// One guest only
         guest: Option<String>,
@@ -96,7 +100,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct Whose {
     /// The guest's name as `xl list` shows it, or its number; @default for all that nothing was
-    /// said of
+    /// said of, @master for the card itself
     guest: String,
 }
 
@@ -141,6 +145,9 @@ pub fn run(cli: &Cli, open: impl FnOnce() -> Result<Store>, out: &mut dyn Write)
         }
         Command::Volume { of, volume } => {
             let value = volume::parse(volume).context(of.guest.clone())?;
+            if of.guest == MASTER && value > 0 {
+                bail!("{MASTER}: {volume}: the card cannot be louder than 0dB");
+            }
             set(
                 &mut session,
                 cli,
@@ -151,6 +158,9 @@ pub fn run(cli: &Cli, open: impl FnOnce() -> Result<Store>, out: &mut dyn Write)
         }
         Command::Mute(of) => set(&mut session, cli, of, &[("mute", "1")], out),
         Command::Unmute(of) => set(&mut session, cli, of, &[("mute", "0")], out),
+        Command::Mic { of, .. } if of.guest == MASTER => {
+            bail!("{MASTER}: the microphone is allowed to guests, not to the card")
+        }
         Command::Mic { of, right } => {
             let word = match right {
                 Right::Allow => "allow",
@@ -160,7 +170,10 @@ pub fn run(cli: &Cli, open: impl FnOnce() -> Result<Store>, out: &mut dyn Write)
         }
         Command::Forget(of) => {
             let name = session.policy_name(&of.guest)?;
-            policy::forget(&mut session.store, &name).context(name)?;
+            policy::forget(&mut session.store, &name).context(name.clone())?;
+            if let Some(audio) = session.audio().filter(|_| name == MASTER) {
+                policy::forget_master(&mut session.store, &audio)?;
+            }
             set(&mut session, cli, of, &[], out)
         }
         Command::Reattach { guest } => bring_back(&mut session, cli, guest.as_deref(), out),
@@ -183,9 +196,12 @@ fn set(
         policy::remember(&mut session.store, &name, leaf, value).context(name.clone())?;
     }
     session.project().context(name.clone())?;
-    let default = policy::remembered(&mut session.store, DEFAULT)?;
-    let counts = policy::remembered(&mut session.store, &name)?.or(&default);
-    let runs = name == DEFAULT || session.guest(&name).is_some();
+    let card = name == MASTER;
+    let mut counts = policy::remembered(&mut session.store, &name)?;
+    if !card {
+        counts = counts.or(&policy::remembered(&mut session.store, DEFAULT)?);
+    }
+    let runs = card || name == DEFAULT || session.guest(&name).is_some();
     let when = match (session.audio(), runs) {
         (None, _) => Some(format!("once {} runs", session.name)),
         (_, false) => Some("once it runs".to_owned()),
@@ -196,7 +212,12 @@ fn set(
         return print_json(out, &object);
     }
     let when = when.map(|when| format!(" ({when})")).unwrap_or_default();
-    writeln!(out, "{name}: {}{when}", counts.text())?;
+    let text = if card {
+        counts.loudness()
+    } else {
+        counts.text()
+    };
+    writeln!(out, "{name}: {text}{when}")?;
     Ok(())
 }
 
@@ -282,7 +303,9 @@ fn manual(out: &mut dyn Write) -> Result<()> {
             });
         let mut words: Vec<String> = words.chain(options).collect();
         words.dedup();
-        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+        let about = sub.get_long_about().or(sub.get_about());
+        let about = about.map(ToString::to_string).unwrap_or_default();
+        let about = about.replace("\n\n", ".\n").replace('`', "\"");
         writeln!(
             out,
             ".TP\n\\fB{}\\fR {}\n{about}.",

@@ -12,6 +12,8 @@ pub const MEMORY: &str = "/local/audiodom";
 const ROOT: &str = "/local/audiodom/policy";
 /// Stands for every guest that has no word of its own.
 pub const DEFAULT: &str = "@default";
+/// Stands for the card itself: how loud everybody is together.
+pub const MASTER: &str = "@master";
 /// The nodes of a policy.
 const LEAVES: [&str; 3] = ["volume", "mute", "mic"];
 
@@ -57,17 +59,23 @@ impl Policy {
         })
     }
 
-    /// For people.
+    /// For people: of the card.
+    #[must_use]
+    pub fn loudness(&self) -> String {
+        let muted = self.muted() == Some(true);
+        format!(
+            "volume {}, {}",
+            volume::show(self.volume().unwrap_or(0)),
+            if muted { "muted" } else { "not muted" },
+        )
+    }
+
+    /// For people: of a guest.
     #[must_use]
     pub fn text(&self) -> String {
         format!(
-            "volume {}, {}, microphone {}",
-            volume::show(self.volume().unwrap_or(0)),
-            if self.muted() == Some(true) {
-                "muted"
-            } else {
-                "not muted"
-            },
+            "{}, microphone {}",
+            self.loudness(),
             if self.microphone() == Some(true) {
                 "allowed"
             } else {
@@ -79,7 +87,7 @@ impl Policy {
 
 /// A guest's name as the name of a node: xenstore knows letters, digits, `-`, `_`, `@` and `/`.
 fn escaped(name: &str) -> String {
-    if name == DEFAULT {
+    if [DEFAULT, MASTER].contains(&name) {
         return name.to_owned();
     }
     name.bytes().fold(String::new(), |mut node, octet| {
@@ -127,13 +135,19 @@ fn read(store: &mut Store, directory: &str) -> Result<Policy> {
     Ok(policy)
 }
 
-/// Makes the audio domain's nodes what is remembered of the guests that run. Writes only what is
-/// not so already.
+/// Makes the audio domain's nodes what is remembered of the guests that run, and of the card. Writes
+/// only what is not so already.
 ///
 /// # Errors
 /// xenstored refused.
 pub fn project(store: &mut Store, audio: &Domain, running: &[Domain]) -> Result<()> {
-    let root = format!("{}/control/policy", directory(audio.id));
+    let control = format!("{}/control", directory(audio.id));
+    // What somebody else wrote there, who says nothing here, stays.
+    let master = remembered(store, MASTER)?;
+    if master != Policy::default() {
+        give(store, &format!("{control}/master"), &master)?;
+    }
+    let root = format!("{control}/policy");
     let guests = running.iter().filter(|guest| guest.id != audio.id);
     let mut wanted: BTreeMap<String, Policy> = BTreeMap::new();
     for guest in guests {
@@ -147,17 +161,31 @@ pub fn project(store: &mut Store, audio: &Domain, running: &[Domain]) -> Result<
         }
     }
     for (whose, policy) in wanted {
-        let there = read(store, &format!("{root}/{whose}"))?;
-        for leaf in LEAVES {
-            let node = format!("{root}/{whose}/{leaf}");
-            match (policy.0.get(leaf), there.0.get(leaf)) {
-                (Some(value), there) if there != Some(value) => store.write(&node, value)?,
-                (None, Some(_)) => store.remove(&node)?,
-                _ => {}
-            }
+        give(store, &format!("{root}/{whose}"), &policy)?;
+    }
+    Ok(())
+}
+
+/// Makes the nodes of a directory a policy.
+fn give(store: &mut Store, directory: &str, policy: &Policy) -> Result<()> {
+    let there = read(store, directory)?;
+    for leaf in LEAVES {
+        let node = format!("{directory}/{leaf}");
+        match (policy.0.get(leaf), there.0.get(leaf)) {
+            (Some(value), there) if there != Some(value) => store.write(&node, value)?,
+            (None, Some(_)) => store.remove(&node)?,
+            _ => {}
         }
     }
     Ok(())
+}
+
+/// Takes from the audio domain what was said of the card.
+///
+/// # Errors
+/// xenstored refused.
+pub fn forget_master(store: &mut Store, audio: &Domain) -> Result<()> {
+    store.remove(&format!("{}/control/master", directory(audio.id)))
 }
 
 #[cfg(test)]
@@ -173,6 +201,7 @@ mod tests {
             "web_2elan",
             "a/b",
             "@default",
+            "@master",
             "_40default",
             "ü",
         ];

@@ -6,9 +6,11 @@
 //! then it comes back with the new backend. Between the two the configuration is kept in dom0's
 //! memory of the audio domain, so that a run that is broken off is finished by the next.
 //!
-//! Linux' driver (seen with Debian's 6.1) corrupts freed memory when its card goes while a
-//! stream is open: a guest that played when its audio domain crashed may crash as well, now or when
-//! it gets its card back. Nothing that dom0 or the audio domain does can spare it that.
+//! Linux' driver (seen with Debian's 6.1, whose allocator's checks name it) frees what belongs to a
+//! stream when it sees its backend closed or gone, and writes to it when the program that plays
+//! closes it after that. An audio domain that is shut down or rebooted has its guests close first.
+//! One that is destroyed or crashes cannot: a guest that played at that moment may crash, then or
+//! when it gets its card back, whoever gives it back and how. Guests that rested are safe.
 
 use crate::domains::{Domain, directory};
 use crate::policy::MEMORY;

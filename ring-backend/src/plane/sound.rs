@@ -54,16 +54,20 @@ impl<W: World> Plane<W> {
         let wanted = self.seats.iter().flatten();
         let wanted = wanted.map(Seat::stream).any(Stream::hears);
         let heard = self.intake.advance(now, card.as_deref_mut(), wanted);
+        let metered = self.meter.runs(now);
         let mut booth = Booth {
             input: card.and_then(Card::input).zip(heard),
             mixer: &mut self.mixer,
             arena: &mut self.arena,
             piece: &mut self.out,
+            metered,
             moment,
         };
-        for (seat, voice) in self.seats.iter_mut().zip(&mut self.voices) {
+        let seats = self.seats.iter_mut().zip(&mut self.voices).enumerate();
+        for (place, (seat, voice)) in seats {
             if let Some(seat) = seat {
-                seat.stream_mut().record(voice, &mut booth);
+                let peak = seat.stream_mut().record(voice, &mut booth);
+                self.meter.hear(place, peak);
             }
         }
     }

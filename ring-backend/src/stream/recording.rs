@@ -6,8 +6,10 @@
 use super::playing::scaled;
 use super::{Desk, Flow, Pcm, Stream};
 use crate::arena::Arena;
+use crate::format::SampleFormat;
 use crate::intake::Heard;
 use crate::link::Direction;
+use crate::mix::decode::decode;
 use crate::mix::{Input, Mixer, Voice};
 use crate::stream::Moment;
 use crate::wire::{Refusal, Span};
@@ -26,6 +28,8 @@ pub struct Booth<'b> {
     pub arena: &'b mut Arena,
     /// Room for some frames of the input.
     pub piece: &'b mut [u8],
+    /// Levels are wanted.
+    pub metered: bool,
     /// When.
     pub moment: Moment,
 }
@@ -87,20 +91,32 @@ impl Stream {
         filter.saturating_add(quantum)
     }
 
-    /// Takes what became due into the buffer.
-    pub fn record(&mut self, voice: &mut Voice, booth: &mut Booth<'_>) {
+    /// Takes what became due into the buffer; the highest sample of it, of 32767, if that is wanted.
+    pub fn record(&mut self, voice: &mut Voice, booth: &mut Booth<'_>) -> u16 {
         let hears = self.hears();
-        let Some(pcm) = &mut self.pcm else { return };
+        let Some(pcm) = &mut self.pcm else { return 0 };
         if self.direction != Direction::Capture || pcm.flow != Flow::Running {
-            return;
+            return 0;
         }
         let (_, ring) = booth.arena.get_mut(&pcm.run);
         match &mut booth.input {
             Some((input, heard)) if hears && heard.format == pcm.take.source => {
                 pcm.take.seen = booth.moment.fetched;
-                pcm.listen(&**input, heard, voice, booth.mixer, ring, booth.piece);
+                let piece = &mut *booth.piece;
+                pcm.listen(
+                    &**input,
+                    heard,
+                    voice,
+                    booth.mixer,
+                    ring,
+                    piece,
+                    booth.metered,
+                )
             }
-            _ => pcm.wait(ring, &booth.moment),
+            _ => {
+                pcm.wait(ring, &booth.moment);
+                0
+            }
         }
     }
 
@@ -136,7 +152,8 @@ impl Stream {
 }
 
 impl Pcm {
-    /// Converts what was heard since the last time.
+    /// Converts what was heard since the last time; its highest sample, if that is wanted.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the plane")]
     fn listen(
         &mut self,
         input: &dyn CardInput,
@@ -145,7 +162,9 @@ impl Pcm {
         mixer: &mut Mixer,
         ring: &mut [u8],
         piece: &mut [u8],
-    ) {
+        metered: bool,
+    ) -> u16 {
+        let mut loudest = 0;
         let (source, size) = (
             heard.format.frame_octets(),
             self.shape.frame_octets as usize,
@@ -177,11 +196,15 @@ impl Pcm {
                 second: &[],
             };
             mixer.record(heard, self.shape.format, out);
+            if metered {
+                loudest = peak(self.shape.format, out).max(loudest);
+            }
             next += need as u64;
             self.played = self.played.saturating_add(frames as u64);
         }
         self.take.filled = true;
         self.take.next = Some(next);
+        loudest
     }
 
     /// Lets time pass in silence.
@@ -221,4 +244,21 @@ impl Pcm {
         self.take.read = if late { self.played } else { read };
         late
     }
+}
+
+/// The highest sample, of 32767.
+fn peak(format: SampleFormat, octets: &[u8]) -> u16 {
+    let Some(size) = format.octets() else {
+        return 0;
+    };
+    let mut samples = [0; 64];
+    let pieces = octets.chunks(64 * size);
+    let peaks = pieces.map(|piece| {
+        let count = piece.len().checked_div(size).unwrap_or(0);
+        let samples = samples.get_mut(..count).unwrap_or_default();
+        decode(format, piece, samples);
+        samples.iter().map(|sample| sample.unsigned_abs()).max()
+    });
+    let peak = peaks.flatten().max().unwrap_or(0) >> 16;
+    u16::try_from(peak).map_or(0, |peak| peak.min(32_767))
 }

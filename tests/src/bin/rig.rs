@@ -42,7 +42,7 @@ enum What {
     /// Everything that takes long: kinds of guests, kernels, versions of Xen, programs. Prints a
     /// table of what was proven here or by the tests, and writes target/rig/matrix.json.
     Suite {
-        /// Runs these checks only: sound, life, restart, crash, cards, save.
+        /// Runs these checks only: sound, life, restart, crash, cards, save, programs.
         checks: Vec<String>,
         /// Runs them on this Xen only.
         #[arg(long)]
@@ -87,6 +87,12 @@ struct Machine {
     /// Debian 13's kernel for guests: `GUEST_KERNEL=/boot/vmlinux-6.12 GUEST_OVER=/boot/linux-6.12.cpio`.
     #[arg(long)]
     linux_6_12: bool,
+    /// PulseAudio for guests: `GUEST_OVER=/boot/pulseaudio.cpio`.
+    #[arg(long)]
+    pulseaudio: bool,
+    /// PipeWire for guests: `GUEST_OVER=/boot/pipewire.cpio`.
+    #[arg(long)]
+    pipewire: bool,
 }
 
 impl Machine {
@@ -112,6 +118,12 @@ impl Machine {
         }
         if self.linux_6_12 {
             run = run.extra(Extra::Linux6_12);
+        }
+        if self.pulseaudio {
+            run = run.extra(Extra::PulseAudio);
+        }
+        if self.pipewire {
+            run = run.extra(Extra::PipeWire);
         }
         for pair in self.guest_file {
             let (host, guest) = pair

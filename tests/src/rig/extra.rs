@@ -16,18 +16,26 @@ use std::path::{Path, PathBuf};
 pub enum Extra {
     /// Debian 13's kernel: `vmlinux-6.12`, and its modules in `linux-6.12.cpio`.
     Linux6_12,
+    /// PulseAudio, its programs and configuration as Debian has them: `pulseaudio.cpio`.
+    PulseAudio,
+    /// PipeWire in the same way: `pipewire.cpio`.
+    PipeWire,
 }
 
 impl Extra {
     const fn name(self) -> &'static str {
         match self {
             Self::Linux6_12 => "linux-6.12",
+            Self::PulseAudio => "pulseaudio",
+            Self::PipeWire => "pipewire",
         }
     }
 
     const fn set(self) -> &'static Set {
         match self {
             Self::Linux6_12 => &debs::LINUX_6_12,
+            Self::PulseAudio => &debs::PULSEAUDIO,
+            Self::PipeWire => &debs::PIPEWIRE,
         }
     }
 }
@@ -48,6 +56,8 @@ pub(super) fn extra(root: &Path, extra: Extra) -> Result<PathBuf> {
         let tree = Tree::new(&unpacked.root);
         place::whole(&dir, |into| match extra {
             Extra::Linux6_12 => linux(&tree, into),
+            Extra::PulseAudio => pulseaudio(&tree, into),
+            Extra::PipeWire => pipewire(&tree, into),
         })?;
     }
     Ok(dir)
@@ -73,5 +83,111 @@ fn linux(tree: &Tree, into: &Path) -> Result<()> {
     }
     archive.file("modules/order", 0o644, order);
     fs::write(into.join("linux-6.12.cpio"), archive.bytes()?)?;
+    Ok(())
+}
+
+/// What PulseAudio is made of: the server with the modules of its default configuration that can do
+/// something without D-Bus or X, and the programs that play through it.
+fn pulseaudio(tree: &Tree, into: &Path) -> Result<()> {
+    let mut archive = Archive::default();
+    for program in ["pulseaudio", "pactl", "pacat"] {
+        let from = format!("usr/bin/{program}");
+        archive.program(tree, &from, &from)?;
+    }
+    archive.link("usr/bin/paplay", "pacat");
+    let wanted = |name: &str| {
+        let leaf = name.rsplit('/').next().unwrap_or_default();
+        let unfit = [
+            "x11",
+            "webrtc",
+            "echo",
+            "equalizer",
+            "rtp",
+            "rygel",
+            "mmkbd",
+            "jack",
+        ];
+        let unfit = unfit
+            .iter()
+            .chain(&["dbus", "systemd", "udev", "surround", "oss"]);
+        leaf.ends_with(".so") && !unfit.into_iter().any(|word| leaf.contains(word))
+    };
+    let modules = tree.below("usr/lib")?;
+    let modules = modules
+        .iter()
+        .filter(|(name, _)| name.starts_with("usr/lib/pulse-") && wanted(name));
+    plugins(&mut archive, tree, modules)?;
+    for dir in ["etc/pulse", "usr/share/pulseaudio"] {
+        copies(&mut archive, tree, dir)?;
+    }
+    fs::write(into.join("pulseaudio.cpio"), archive.bytes()?)?;
+    Ok(())
+}
+
+/// What PipeWire is made of: the server of its `minimal.conf`, which needs no session manager.
+fn pipewire(tree: &Tree, into: &Path) -> Result<()> {
+    let mut archive = Archive::default();
+    for program in [
+        "pipewire", "pw-cat", "pw-link", "pw-cli", "pw-top", "pw-dump",
+    ] {
+        let from = format!("usr/bin/{program}");
+        archive.program(tree, &from, &from)?;
+    }
+    archive.link("usr/bin/pw-play", "pw-cat");
+    let library = "usr/lib/x86_64-linux-gnu";
+    let parts = [
+        "alsa",
+        "audioconvert",
+        "audiomixer",
+        "audiotestsrc",
+        "support/libspa-support",
+        "control",
+    ];
+    let modules = [
+        "access",
+        "adapter",
+        "client-node",
+        "client-device",
+        "session-manager",
+        "link-factory",
+        "metadata",
+        "profiler",
+    ];
+    let modules = modules
+        .iter()
+        .chain(&["protocol-native", "rt", "spa-node", "spa-device"]);
+    let mut wanted: Vec<String> = parts
+        .map(|part| format!("{library}/spa-0.2/{part}"))
+        .to_vec();
+    wanted.extend(modules.map(|name| format!("{library}/pipewire-0.3/libpipewire-module-{name}")));
+    let files = tree.below(library)?;
+    let files = files
+        .iter()
+        .filter(|(name, _)| wanted.iter().any(|start| name.starts_with(start)));
+    plugins(&mut archive, tree, files)?;
+    copies(&mut archive, tree, "usr/share/pipewire")?;
+    fs::write(into.join("pipewire.cpio"), archive.bytes()?)?;
+    Ok(())
+}
+
+/// Libraries that are opened by their path, with those that they need.
+fn plugins<'f>(
+    archive: &mut Archive,
+    tree: &Tree,
+    files: impl Iterator<Item = &'f (String, PathBuf)>,
+) -> Result<()> {
+    for (name, _) in files {
+        archive.program(tree, name, name)?;
+    }
+    Ok(())
+}
+
+fn copies(archive: &mut Archive, tree: &Tree, dir: &str) -> Result<()> {
+    for (name, _) in tree.below(dir)? {
+        // A link may lead to what another package would bring.
+        if let Ok(path) = tree.file(&name) {
+            archive.file(&name, 0o644, fs::read(path)?);
+        }
+    }
     Ok(())
 }

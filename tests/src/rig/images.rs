@@ -10,6 +10,7 @@ use super::place;
 use super::tree::{Modules, Tree, unxz};
 use anyhow::{Context, Result, bail};
 use flate2::read::{GzDecoder, MultiGzDecoder};
+use ruzstd::decoding::StreamingDecoder;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -120,7 +121,7 @@ fn build(linux: &Unpacked, tools: &Unpacked, xen: Xen, into: &Path) -> Result<()
 /// Offsets are of the x86 boot protocol's header (`setup_sects`, `payload_offset`, `payload_length`).
 ///
 /// # Errors
-/// It is no bzImage, or packed with something other than XZ or gzip.
+/// It is no bzImage, or packed with something else than XZ, gzip or Zstandard.
 pub fn vmlinux(image: &[u8]) -> Result<Vec<u8>> {
     let word = |at: usize| -> Result<usize> {
         let bytes = image.get(at..at + 4).context("the kernel is too short")?;
@@ -140,8 +141,13 @@ pub fn vmlinux(image: &[u8]) -> Result<Vec<u8>> {
         let mut out = Vec::new();
         GzDecoder::new(payload).read_to_end(&mut out)?;
         Ok(out)
+    } else if payload.starts_with(b"\x28\xb5\x2f\xfd") {
+        let mut out = Vec::new();
+        let mut decoder = StreamingDecoder::new(payload).context("the kernel's payload")?;
+        decoder.read_to_end(&mut out)?;
+        Ok(out)
     } else {
-        bail!("the kernel is packed with neither XZ nor gzip")
+        bail!("the kernel is packed with none of XZ, gzip and Zstandard")
     }
 }
 
@@ -212,9 +218,11 @@ fn dom0(linux: &Tree, tools: &Tree, xen: Xen, vmlinux: Vec<u8>, guest: Vec<u8>) 
             &format!("bin/{program}"),
         )?;
     }
-    // `xl console` looks for it there.
-    let console = format!("{libexec}/xenconsole");
-    archive.program(tools, &console, &console)?;
+    // `xl console`, `xl save` and `xl restore` look for them there.
+    for helper in ["xenconsole", "libxl-save-helper"] {
+        let path = format!("{libexec}/{helper}");
+        archive.program(tools, &path, &path)?;
+    }
     archive.program(tools, "usr/bin/xenstore", "bin/xenstore")?;
     for command in [
         "ls", "read", "write", "list", "rm", "watch", "chmod", "exists",

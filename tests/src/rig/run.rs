@@ -229,8 +229,8 @@ impl Run {
             let to = share.join("audiodom");
             fs::copy(&kernel, to).with_context(|| format!("copying {}", kernel.display()))?;
         }
-        // Only for scripts that use it: every octet that dom0 copies takes time.
-        if self.script.contains("audioctl") {
+        // Only for the shell and for scripts that use it: every octet that dom0 copies takes time.
+        if self.script.is_empty() || self.script.contains("audioctl") {
             fs::copy(audioctl()?, share.join("audioctl")).context("copying audioctl")?;
         }
         if let Some(heard) = &self.heard {

@@ -67,6 +67,15 @@ impl Tree {
         let found = LIBRARY_DIRS
             .iter()
             .find_map(|dir| self.resolve(&format!("{dir}/{name}")));
+        // Private ones lie elsewhere, where an RPATH says.
+        let found = found.or_else(|| {
+            let files = self.below("usr/lib").ok()?;
+            let end = format!("/{name}");
+            let (inside, _) = files
+                .into_iter()
+                .find(|(inside, _)| inside.ends_with(&end))?;
+            self.resolve(&inside)
+        });
         found.with_context(|| format!("no library {name} in {}", self.root.display()))
     }
 

@@ -5,6 +5,7 @@
 
 pub mod life;
 pub mod matrix;
+pub mod programs;
 pub mod restart;
 pub mod sound;
 
@@ -76,23 +77,25 @@ impl fmt::Display for Setup {
 pub type Check = fn(&Path, Setup) -> Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 6] = [
+pub const CHECKS: [(&str, Check); 7] = [
     ("sound", sound::check),
     ("life", life::check),
     ("restart", restart::check),
     ("crash", restart::crash),
     ("cards", sound::cards),
     ("save", life::save),
+    ("programs", programs::check),
 ];
 
 /// What the suite runs: each check on the usual setup, and those that may go wrong elsewhere on the
 /// others.
-const PLAN: [(&str, Setup); 10] = [
+const PLAN: [(&str, Setup); 11] = [
     ("cards", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("life", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("restart", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("crash", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("save", Setup::on(Xen::V4_17, Linux::V6_1)),
+    ("programs", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("sound", Setup::on(Xen::V4_17, Linux::V6_12)),
     ("life", Setup::on(Xen::V4_20, Linux::V6_12)),
     ("restart", Setup::on(Xen::V4_20, Linux::V6_12)),

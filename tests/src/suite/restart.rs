@@ -2,7 +2,7 @@
 
 use super::life::held;
 use super::matrix::Finding;
-use super::{Setup, go, keep, one_sided};
+use super::{Setup, go, keep, one_sided, said};
 use crate::judge::exact::{self, Match};
 use crate::judge::recording::{Frame, RATE};
 use crate::rig::Outcome;
@@ -56,7 +56,17 @@ pub fn check(dir: &Path, setup: Setup) -> Result<Vec<Finding>> {
             "audio domain destroyed and created while guests rest",
             "destroyed",
         ),
-        finding("audio domain crashed while guests rest", "crashed"),
+        finding(
+            "audio domain crashed while guests rest, audioctl agent --reattach",
+            "crashed",
+        ),
+        Finding::of(
+            "audioctl through /dev/xen/xenbus",
+            said(&outcome, "XENBUS 0")
+                .next()
+                .map(|_| "status".to_string())
+                .context("it failed"),
+        ),
     ])
 }
 

@@ -130,6 +130,10 @@ pub fn cards(dir: &Path, setup: Setup) -> Result<Vec<Finding>> {
     let (outcome, recording) = go(setup.run(script), &files)?;
     let mut findings = played(&outcome, &recording)?;
     findings.push(Finding::of("four PCM devices, six streams", seen(&outcome)));
+    findings.push(Finding::of(
+        "ALSA's conversion with mmap_emulation",
+        mended(&outcome),
+    ));
     findings.push(Finding {
         feature: "several cards".to_string(),
         verdict: Verdict::Cannot,
@@ -231,6 +235,22 @@ fn seen(outcome: &Outcome) -> Result<String> {
     Ok(pcms.join("; "))
 }
 
+/// ALSA converts where its configuration says so; without that word it cannot, which is the reason
+/// to let the audio domain convert.
+fn mended(outcome: &Outcome) -> Result<String> {
+    let status = |mark: &str| {
+        let log = outcome.log("two").lines();
+        let mut lines = log.filter_map(|line| line.trim().strip_prefix(mark));
+        lines.next().map(str::to_string)
+    };
+    ensure!(status("MENDED ").as_deref() == Some("0"), "not played");
+    let plain = status("PLUGHW ").context("plughw was not tried")?;
+    Ok(format!(
+        "played; plughw without it {}",
+        if plain == "0" { "as well" } else { "cannot" }
+    ))
+}
+
 /// Each stream offers what the nearest level above it says.
 fn inherited(outcome: &Outcome) -> Result<String> {
     let offered = |pcm: &str, key: &str| -> Result<String> {
@@ -262,7 +282,7 @@ fn inherited(outcome: &Outcome) -> Result<String> {
 }
 
 /// What the audio domain counted for a program.
-fn xruns(outcome: &Outcome, program: &str) -> Result<String> {
+pub(super) fn xruns(outcome: &Outcome, program: &str) -> Result<String> {
     let start = format!("STREAM {program} ");
     let line = said(outcome, &start)
         .next()

@@ -147,6 +147,36 @@ fn what_is_said_of_all_stands_in_and_of_who_is_not_there_waits() {
 }
 
 #[test]
+fn what_is_said_of_the_card_lies_apart_from_the_guests() {
+    let site = site(BACKEND);
+    let master = |leaf: &str| {
+        let node = format!("/local/domain/{BACKEND}/control/master/{leaf}");
+        site.store.read(&node)
+    };
+    // Somebody's own word stays while nothing is said here.
+    site.store
+        .write(DOM0, &site.toolstack.home("control/master/mute"), "1")
+        .expect("dom0 may");
+    alone(&site.store, "volume @default -3dB").expect("it is set");
+    assert_eq!(master("mute").as_deref(), Some("1"));
+    let said = alone(&site.store, "volume @master -9dB").expect("it is set");
+    assert_eq!(said, "@master: volume -9.0dB, not muted\n");
+    assert_eq!(master("volume").as_deref(), Some("-9000"));
+    let said = alone(&site.store, "mute @master").expect("it is set");
+    assert_eq!(said, "@master: volume -9.0dB, muted\n");
+    assert_eq!(master("mute").as_deref(), Some("1"));
+    for (words, why) in [
+        ("volume @master +1dB", "louder than 0dB"),
+        ("mic @master allow", "to guests, not to the card"),
+    ] {
+        let error = alone(&site.store, words).expect_err(words);
+        assert!(error.contains(why), "{error}");
+    }
+    alone(&site.store, "forget @master").expect("it is forgotten");
+    assert_eq!(master("volume").or(master("mute")), None);
+}
+
+#[test]
 fn an_error_names_the_guest_and_the_reason() {
     let site = site(BACKEND);
     let store = &site.store;

@@ -1,0 +1,33 @@
+# Sound servers in guests, as Debian packages them, at their own settings: PulseAudio, then PipeWire.
+audiodom || exit
+sed -i 's/^memory.*/memory = 224/' /etc/xen/guest.cfg
+card='until [ -e /dev/snd/pcmC0D0p ]; do usleep 50000; done'
+# stream NAME PROGRAM: what the audio domain counted for the program.
+stream() {
+  local self=/local/domain/$(xl domid audiodom)
+  xenstore-write $self/control/refresh 1
+  sleep 1
+  echo "STREAM $2 $(xenstore-read $self/data/guest/$(cat /run/domid.$1)/0/stream-0)"
+}
+over=$GUEST_OVER
+GUEST_OVER="$over /boot/pulseaudio.cpio"
+guest pulse "$agent" "$default_vsnd" || exit
+waitlog pulse AGENT 60 || exit
+env='export HOME=/root XDG_RUNTIME_DIR=/run/user; mkdir -p /run/user'
+order pulse start "$card; $env; pulseaudio -n --daemonize=yes --exit-idle-time=-1 -L module-detect -L module-native-protocol-unix"
+did pulse start 60 || exit
+order pulse play "$env; paplay /material/pulse.wav & sleep 2; pactl list sinks | grep -E 'Latency|access_mode'; wait \$!"
+did pulse play 60 || exit
+stream pulse pulseaudio
+xl destroy pulse
+# Its minimal.conf opens both directions, and needs no session manager; so the ports are linked here.
+# What Debian's session manager sets for nodes in a virtual machine is set here, too.
+vm='s/= api.alsa.pcm.s[a-z]*/&\n api.alsa.period-size = 256\n api.alsa.headroom = 8192/'
+GUEST_OVER="$over /boot/pipewire.cpio"
+guest wire "$agent" "${default_vsnd%]]*}, 'STREAM, unique-id=mic, type=c']]" || exit
+waitlog wire AGENT 60 || exit
+order wire start "$card; $env; sed '$vm' /usr/share/pipewire/minimal.conf >/run/wire.conf; pipewire -c /run/wire.conf >/dev/null 2>&1 & $env; until pw-link -i 2>/dev/null | grep -q playback_2; do usleep 200000; done"
+did wire start 60 || exit
+order wire play "$env; pw-play -P '{ adapter.auto-port-config = { mode = dsp } }' /material/wire.wav 2>/dev/null & $env; until pw-link -o 2>/dev/null | grep -q output_FR; do usleep 200000; done; for side in 'FR 2' 'FL 1'; do set -- \$side; pw-link pw-play:output_\$1 system:playback_\$2 2>/dev/null; done; wait"
+did wire play 60 || exit
+stream wire pipewire
