@@ -197,3 +197,59 @@ fn wide_samples_of_the_input_lose_nothing_in_wide_formats() {
     mixer.record(input, F::S32Le, &mut out);
     assert_eq!(out[..], first);
 }
+
+#[test]
+fn recorders_do_not_take_the_tables_of_what_plays() {
+    let card = input(CardSample::S16);
+    let mut mixer = Mixer::new(card);
+    // Nobody holds a place for it: that it plays is all that keeps it.
+    let mut playing = Voice::new();
+    let spec = StreamSpec {
+        format: F::S16Le,
+        rate: 44_100,
+        channels: 2,
+    };
+    playing.configure(spec, card).expect("plain PCM");
+    while !mixer.prepare(&playing) {}
+    // More tables than there is room for.
+    let rates = (0..40).map(|step| 20_011 + 701 * step);
+    let mut recorders: Vec<Voice> = rates.map(|rate| voice(F::S16Le, rate, 2, card)).collect();
+    let heard = octets(&[8_192; 2 * 4_800]);
+    for round in 0..20 {
+        let need = playing.source_frames_for(48) * 4;
+        let mut out = [0; 48 * 4];
+        let stream = Input {
+            voice: &mut playing,
+            first: &heard[..need],
+            second: &[],
+        };
+        mixer.render(&mut [stream], 48, &mut out);
+        // The first one is the filter's beginning.
+        let silent = out.iter().all(|octet| *octet == 0);
+        assert!(round == 0 || !silent, "round {round}");
+        for recorder in &mut recorders {
+            let need = recorder.source_frames_for(10) * 4;
+            let stream = Input {
+                voice: recorder,
+                first: &heard[..need],
+                second: &[],
+            };
+            mixer.record(stream, F::S16Le, &mut [0; 40]);
+        }
+    }
+    // Without anything that plays, tables that are no longer used still make room.
+    for _ in 0..900 {
+        for recorder in &mut recorders[..2] {
+            let need = recorder.source_frames_for(10) * 4;
+            let stream = Input {
+                voice: recorder,
+                first: &heard[..need],
+                second: &[],
+            };
+            mixer.record(stream, F::S16Le, &mut [0; 40]);
+        }
+    }
+    for recorder in &recorders[..2] {
+        assert!(mixer.prepare(recorder));
+    }
+}

@@ -17,11 +17,13 @@ pub fn run(taps: usize, planes: usize, frames: usize, wide: bool) -> Option<Run>
     Some(Box::new(move || {
         // SAFETY: AVX2 was found if it is wanted, and the slices are as long as they shall be.
         unsafe {
-            if wide {
-                fir256(&table, &window, taps, planes, &mut out);
-            } else {
-                fir128(&table, &window, taps, planes, &mut out);
-            }
+            let fir = match (wide, planes) {
+                (true, 2) => fir256::<2>,
+                (true, _) => fir256::<4>,
+                (false, 2) => fir128::<2>,
+                (false, _) => fir128::<4>,
+            };
+            fir(&table, &window, taps, &mut out);
         }
         std::hint::black_box(&out);
     }))
@@ -33,14 +35,13 @@ macro_rules! convolution {
         $zero:ident, $low:path
     ) => {
         /// # Safety
-        /// The processor has the feature. The table has 160 rows of `planes` coefficients per tap,
+        /// The processor has the feature. The table has 160 rows of `PLANES` coefficients per tap,
         /// and each of the window's four parts `taps` samples more than `out` has pairs.
         #[target_feature(enable = $feature)]
-        unsafe fn $name(
+        unsafe fn $name<const PLANES: usize>(
             table: &[i16],
             window: &[i16],
             taps: usize,
-            planes: usize,
             out: &mut [i32],
         ) {
             let stride = window.len() / 4;
@@ -55,7 +56,7 @@ macro_rules! convolution {
                 for tap in (0..taps).step_by($lanes) {
                     // SAFETY: a row of 160, a tap of `taps`, and a start below the pairs of `out`.
                     unsafe {
-                        let row = table.as_ptr().add((row * taps + tap) * planes);
+                        let row = table.as_ptr().add((row * taps + tap) * PLANES);
                         let at = window.as_ptr().add(start + tap);
                         let coarse = $load(row.cast());
                         let high = ($load(at.cast()), $load(at.add(stride).cast()));
@@ -67,7 +68,7 @@ macro_rules! convolution {
                         right[0] = $add(right[0], $madd(high.1, coarse));
                         left[1] = $add(left[1], $madd(low.0, coarse));
                         right[1] = $add(right[1], $madd(low.1, coarse));
-                        for plane in 1..planes {
+                        for plane in 1..PLANES {
                             let fine = $load(row.add(plane * $lanes).cast());
                             left[plane & 1] = $add(left[plane & 1], $madd(high.0, fine));
                             right[plane & 1] = $add(right[plane & 1], $madd(high.1, fine));

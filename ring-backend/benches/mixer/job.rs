@@ -77,7 +77,7 @@ pub fn jobs() -> Vec<Job> {
         },
         Job {
             streams: 8,
-            ..resample("resample_441_480_best_8", s32, Quality::Best, None)
+            ..resample("resample_441_480_best_batch8", s32, Quality::Best, None)
         },
         // 100 ppm.
         resample("resample_async", s32, Quality::Best, Some(429_497)),
@@ -226,7 +226,8 @@ impl Job {
 
     /// Other engines at the same work; at a ratio that moves, they have one that does not reduce.
     pub fn peers(&self) -> Vec<(String, Run)> {
-        if self.dither {
+        // Others have nothing for streams in step.
+        if self.dither || self.resamples() && self.streams > 1 {
             return Vec::new();
         }
         if self.resamples() {

@@ -4,7 +4,7 @@
 //! it is mixed to is one guest's layout and rate. Levels are those of the guest's channels, so
 //! they come last, before the guest's format.
 
-use super::convert::{Bench, OUTPUTS};
+use super::convert::{Bench, OUTPUTS, Stream};
 use super::encode::encode;
 use super::gain::{GAIN_BITS, ramp_log2_frames};
 use super::input::Input;
@@ -72,7 +72,7 @@ impl Mixer {
         let frame_octets = channels * format.octets().unwrap_or(0);
         let sink = Sink::new(WHOLE);
         let mut taken = 0;
-        let (tier, tables, work, mut budget) = self.parts();
+        let (tier, tables, work, mut budget) = self.parts(&mut input.voice.round);
         for out in out.chunks_mut((OUTPUTS * frame_octets).max(1)) {
             let count = out.len().checked_div(frame_octets).unwrap_or(0);
             let samples = count * channels;
@@ -86,7 +86,11 @@ impl Mixer {
                 budget: &mut budget,
                 scratch: &mut work.scratch,
             };
-            bench.gather(&mut input, &mut taken, count, sums);
+            let stream = Stream {
+                input: &mut input,
+                taken: &mut taken,
+            };
+            bench.gather(stream, None, count, sums);
             input.voice.gains = gains;
             input.voice.fresh = false;
             let heard = work.scratch.samples(samples);

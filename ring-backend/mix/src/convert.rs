@@ -14,34 +14,69 @@ use alloc::vec::Vec;
 pub const OUTPUTS: usize = 128;
 /// Frames of a stream that are converted at a time.
 const INPUTS: usize = 256;
+/// Samples of all planes: of a stream with all the history that there can be, and with another
+/// channel where two are looked at together and one is odd; more than two streams of stereo.
+const PLANES: usize = 2 * (HISTORY / 7 * 8 + INPUTS * MAX_CHANNELS);
 
-/// Memory for one stream at a time.
+/// Whether there is room for two streams of so many channels, with so many taps.
+#[must_use]
+pub const fn fits_two(channels: usize, taps: usize) -> bool {
+    channels <= MAX_CHANNELS / 4 && 4 * channels * (taps + INPUTS) <= PLANES
+}
+
+/// Memory for one stream, or two in step, at a time.
 pub struct Scratch {
     decoded: Vec<i32>,
     folded: Vec<i32>,
     resampled: Vec<i32>,
     spread: Vec<i32>,
-    high: Vec<i16>,
-    low: Vec<i16>,
+    /// Planes to resample.
+    planes: Vec<i16>,
 }
 
 impl Scratch {
     pub fn new() -> Self {
-        let planes = HISTORY + INPUTS * MAX_CHANNELS;
         Self {
             decoded: vec![0; INPUTS * MAX_CHANNELS],
             folded: vec![0; INPUTS * MAX_CHANNELS],
             resampled: vec![0; OUTPUTS * MAX_CHANNELS],
             spread: vec![0; OUTPUTS * MAX_CHANNELS],
-            high: vec![0; planes],
-            low: vec![0; planes],
+            planes: vec![0; PLANES],
         }
+    }
+
+    /// What was decoded or `folded`, and room for more channels.
+    fn taken(&mut self, folded: bool) -> (&mut [i32], &mut [i32]) {
+        let taken = if folded {
+            &mut self.folded
+        } else {
+            &mut self.decoded
+        };
+        (taken, &mut self.spread)
+    }
+
+    /// The same, and planes from sample `at` on.
+    fn taken_and_planes(&mut self, folded: bool, at: usize) -> (&mut [i32], &mut [i16]) {
+        let taken = if folded {
+            &mut self.folded
+        } else {
+            &mut self.decoded
+        };
+        let planes = self.planes.get_mut(at..).unwrap_or(&mut []);
+        (taken, planes)
     }
 
     /// Room for as many samples, at most those of [`OUTPUTS`] frames.
     pub fn samples(&mut self, samples: usize) -> &mut [i32] {
         part(&mut self.spread, samples)
     }
+}
+
+/// A stream that is gathered.
+pub struct Stream<'s, 'a> {
+    pub input: &'s mut Input<'a>,
+    /// Its frames that are used.
+    pub taken: &'s mut usize,
 }
 
 /// What converting takes.
@@ -58,94 +93,88 @@ fn part<T>(of: &mut [T], len: usize) -> &mut [T] {
 }
 
 impl Bench<'_> {
-    /// Adds `count` frames, at most [`OUTPUTS`], of a stream whose first `taken` frames are used.
-    pub fn gather(
+    /// Adds `count` frames, at most [`OUTPUTS`], of a stream whose first `taken` frames are used,
+    /// and of one in step with it.
+    pub fn gather<'s, 'a>(
         &mut self,
-        input: &mut Input<'_>,
-        taken: &mut usize,
+        mut stream: Stream<'s, 'a>,
+        mut mate: Option<Stream<'s, 'a>>,
         count: usize,
         sums: &mut [i64],
     ) {
-        let channels = {
-            let voice = &input.voice;
-            if voice.spec.is_none() {
-                return;
-            }
-            voice.matrix.inputs().min(voice.matrix.outputs())
-        };
-        if !input.voice.resamples {
-            let samples = self.take(input, taken, count);
-            let Scratch {
-                decoded,
-                folded,
-                spread,
-                ..
-            } = &mut *self.scratch;
-            let samples = if samples.folded { folded } else { decoded };
-            let samples = part(samples, count * channels);
-            deliver(self.tier, input.voice, samples, spread, 0, sums);
+        let voice = &stream.input.voice;
+        if voice.spec.is_none() {
+            return;
+        }
+        let channels = voice.matrix.inputs().min(voice.matrix.outputs());
+        let samples = count * channels;
+        if !voice.resamples {
+            let folded = self.take(&mut stream, count);
+            let (from, spread) = self.scratch.taken(folded);
+            let from = part(from, samples);
+            deliver(self.tier, stream.input.voice, from, spread, 0, sums);
             return;
         }
         let mut done = 0;
         while done < count {
-            let outputs = input
-                .voice
-                .resampler
-                .outputs_within(INPUTS)
-                .clamp(1, count - done);
-            let frames = input.voice.source_frames_for(outputs);
-            let taken = self.take(input, taken, frames);
-            let range = done * channels..(done + outputs) * channels;
-            let Scratch {
-                decoded,
-                folded,
-                resampled,
-                high,
-                low,
-                ..
-            } = &mut *self.scratch;
-            let new = part(
-                if taken.folded { folded } else { decoded },
-                frames * channels,
-            );
-            let resampler = &mut input.voice.resampler;
+            let resampler = &stream.input.voice.resampler;
+            let outputs = resampler.outputs_within(INPUTS).clamp(1, count - done);
+            let frames = resampler.frames_for(outputs);
             let stride = resampler.taps() + frames;
-            let fine = resampler.unfold(new, high, low, stride);
-            if let Some(out) = resampled.get_mut(range) {
-                out.fill(0);
-                if let Some(table) = self.tables.get(resampler.plan(), self.budget) {
-                    let fir = Fir {
-                        table,
-                        high,
-                        low,
-                        stride,
-                        channels,
-                        fine,
-                    };
-                    self.tier.fir(&fir, resampler.cursor(), out);
-                } else {
-                    resampler.cursor().skip(outputs);
-                }
+            let (plan, mut cursor) = (resampler.plan(), *resampler.cursor());
+            let (mut fine, mut streams) = (false, 0);
+            for stream in [Some(&mut stream), mate.as_mut()].into_iter().flatten() {
+                let folded = self.take(stream, frames);
+                let planes = 2 * channels * stride;
+                let (new, to) = self.scratch.taken_and_planes(folded, streams * planes);
+                let new = part(new, frames * channels);
+                let resampler = &mut stream.input.voice.resampler;
+                fine |= resampler.unfold(new, to, stride);
+                resampler.keep(to, stride, frames);
+                streams += 1;
             }
-            resampler.keep(high, low, stride, frames);
+            let Scratch {
+                resampled, planes, ..
+            } = &mut *self.scratch;
+            // A stream's outputs lie where they would without the other.
+            let out = part(resampled, streams * samples);
+            if let (Some(table), Some(out)) = (
+                self.tables.get(plan, self.budget),
+                out.get_mut(done * channels..),
+            ) {
+                let fir = Fir {
+                    table,
+                    samples: planes,
+                    stride,
+                    channels,
+                    streams,
+                    room: samples,
+                    fine,
+                };
+                self.tier.fir(&fir, &mut cursor, outputs, out);
+            } else {
+                resampled.fill(0);
+                cursor.skip(outputs);
+            }
+            for stream in [Some(&mut stream), mate.as_mut()].into_iter().flatten() {
+                *stream.input.voice.resampler.cursor_mut() = cursor;
+            }
             done += outputs;
         }
         let Scratch {
             resampled, spread, ..
         } = &mut *self.scratch;
-        deliver(
-            self.tier,
-            input.voice,
-            part(resampled, count * channels),
-            spread,
-            2,
-            sums,
-        );
+        let streams = [Some(stream), mate].into_iter().flatten();
+        for (stream, from) in streams.zip(resampled.chunks_exact_mut(samples.max(1))) {
+            deliver(self.tier, stream.input.voice, from, spread, 2, sums);
+        }
     }
 
     /// Decodes and mends `frames` frames and, where the card has fewer channels, folds them with
-    /// their gains.
-    fn take(&mut self, input: &mut Input<'_>, taken: &mut usize, frames: usize) -> Taken {
+    /// their gains; whether that was so.
+    #[inline(never)]
+    fn take(&mut self, stream: &mut Stream<'_, '_>, frames: usize) -> bool {
+        let Stream { input, taken } = stream;
         let Scratch {
             decoded, folded, ..
         } = &mut *self.scratch;
@@ -157,17 +186,11 @@ impl Bench<'_> {
         voice.recall();
         voice.mend.run(decoded, present);
         if inputs <= outputs {
-            return Taken { folded: false };
+            return false;
         }
         fold(voice, decoded, folded);
-        Taken { folded: true }
+        true
     }
-}
-
-/// Where a block of frames lies.
-#[derive(Clone, Copy)]
-struct Taken {
-    folded: bool,
 }
 
 /// Maps channels, with the gains of each frame.
@@ -181,6 +204,7 @@ fn fold(voice: &mut Voice, from: &[i32], to: &mut [i32]) {
 }
 
 /// Adds samples in units of 2^(shift - 31) to the sums, with the gains that are still due.
+#[inline(never)]
 fn deliver(
     tier: Tier,
     voice: &mut Voice,

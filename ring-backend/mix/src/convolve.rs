@@ -1,158 +1,178 @@
 //! The resampler's inner loop: 16-bit multiply-adds over high and low halves.
 
+use super::convert::OUTPUTS;
 use super::kernel::Fir;
 use super::resample::Cursor;
 use super::table::LANE;
+use core::ops::Range;
 
 macro_rules! kernel {
     ($width:ident, $feature:literal) => {
         /// The loops of this width.
         pub mod $width {
-            use super::{Cursor, Fir, LANE};
+            use super::{Cursor, Fir, LANE, OUTPUTS, Range, put};
             use crate::scalar::BLOCK;
-            use crate::simd::v128;
             use crate::simd::$width::*;
+            use crate::simd::{Planes, v128};
 
             const LANES: usize = OCTETS / 2;
             /// Vectors of the sixteen taps whose partial sums are kept apart.
             const PARTS: usize = LANE / LANES;
 
-            /// Adds to interleaved outputs, in units of 2^-29.
+            /// Makes `frames` frames of each stream's interleaved outputs, in units of 2^-29.
             #[target_feature(enable = $feature)]
-            pub fn fir(fir: &Fir<'_>, cursor: &mut Cursor, out: &mut [i32]) {
-                match fir.table.plan.between {
-                    false => run::<2, 2>(fir, cursor, out),
-                    // So many sums of two channels fit the wide vectors alone.
-                    true if PARTS == 1 => run::<2, 4>(fir, cursor, out),
-                    true => run::<1, 4>(fir, cursor, out),
-                }
-            }
-
-            /// `C` channels after the other, and as many taps as sums have room for, each for all
-            /// outputs. A last channel without a second is computed twice.
-            #[inline]
-            #[target_feature(enable = $feature)]
-            fn run<const C: usize, const PLANES: usize>(
-                fir: &Fir<'_>,
-                cursor: &mut Cursor,
-                out: &mut [i32],
-            ) {
+            pub fn fir(fir: &Fir<'_>, cursor: &mut Cursor, frames: usize, out: &mut [i32]) {
                 let (first, taps) = (*cursor, fir.table.plan.shape.taps);
-                for channel in (0..fir.channels).step_by(C) {
-                    for tap in (0..taps).step_by(BLOCK) {
+                let channels = fir.streams * fir.channels;
+                for tap in (0..taps).step_by(BLOCK) {
+                    let taps = tap..(tap + BLOCK).min(taps);
+                    let mut channel = 0;
+                    while channel < channels {
                         *cursor = first;
-                        let count = (taps - tap).min(BLOCK) / LANE;
-                        pass::<C, PLANES>(fir, cursor, channel, tap, count, out);
+                        // As many at once as there are registers for their sums.
+                        let four = PARTS == 1 && channels - channel > 2;
+                        let pass = match (fir.table.plan.between, four, fir.fine) {
+                            (true, ..) => pass::<2, 4, true>,
+                            (_, true, true) => pass::<4, 2, true>,
+                            (_, true, false) => pass::<4, 2, false>,
+                            (_, false, true) => pass::<2, 2, true>,
+                            (_, false, false) => pass::<2, 2, false>,
+                        };
+                        channel += pass(fir, cursor, channel, taps.clone(), frames, out);
                     }
                 }
             }
 
-            /// Adds what `count` lanes of taps from `tap` on are for `C` channels.
-            #[inline]
+            /// Adds what some taps are for `C` channels, and returns their number. Channels that
+            /// there are not come out nowhere.
             #[target_feature(enable = $feature)]
-            fn pass<const C: usize, const PLANES: usize>(
+            fn pass<const C: usize, const PLANES: usize, const FINE: bool>(
                 fir: &Fir<'_>,
                 cursor: &mut Cursor,
                 channel: usize,
-                tap: usize,
-                count: usize,
+                taps: Range<usize>,
+                frames: usize,
                 out: &mut [i32],
-            ) {
-                let (stride, fine) = (fir.stride, fir.fine || PLANES == 4);
-                let mut planes = [([].as_slice(), [].as_slice()); C];
-                let last = (channel + C).min(fir.channels) - 1;
-                for (planes, channel) in planes.iter_mut().zip(channel..) {
-                    let (high, low) = fir.planes(channel.min(last));
-                    if high.len() != stride || low.len() != stride {
-                        return;
-                    }
-                    *planes = (high, low);
-                }
-                let rows = fir.table.rows.as_chunks::<LANE>().0;
-                let row_len = fir.table.plan.row_len() / LANE;
-                let mut start = tap;
-                for frame in out.chunks_exact_mut(fir.channels) {
-                    start += cursor.advance();
+            ) -> usize {
+                let stride = fir.stride;
+                let rows = fir.table.rows.as_chunks::<LANE>().0.as_chunks::<PLANES>().0;
+                let row_len = fir.table.plan.shape.taps / LANE;
+                let first_tap = taps.start / LANE;
+                let count = taps.len() / LANE;
+                let samples = fir.samples.get(2 * channel * stride..).unwrap_or(&[]);
+                let Some(planes) = Planes::<C>::new(samples, stride, count) else {
+                    return C;
+                };
+                let mut at = *cursor;
+                let mut start = taps.start;
+                let mut all = [[0; 4]; OUTPUTS];
+                for values in all.iter_mut().take(frames) {
+                    start += at.advance();
                     let (row, rest) = if PLANES == 4 {
-                        cursor.nearest(fir.table.plan.rows)
+                        at.nearest(fir.table.plan.rows)
                     } else {
-                        (cursor.row(), 0)
+                        (at.row(), 0)
                     };
-                    let row = row * row_len + tap / LANE * PLANES;
-                    let Some(row) = rows.get(row..row + count * PLANES) else {
-                        return;
+                    let row = row * row_len + first_tap;
+                    let Some(row) = rows.get(row..row + count) else {
+                        return C;
                     };
-                    let mut windows = [([].as_slice(), [].as_slice()); C];
-                    for (window, (high, low)) in windows.iter_mut().zip(planes) {
-                        let range = start..start + count * LANE;
-                        let (Some(high), Some(low)) = (high.get(range.clone()), low.get(range))
-                        else {
-                            return;
-                        };
-                        let (high, low) = (high.as_chunks::<LANE>().0, low.as_chunks::<LANE>().0);
-                        *window = (high, low);
-                    }
                     let mut sums = [every32(0); C];
-                    let mut crosses = [[every32(2_048); PARTS]; C];
-                    let mut slopes = [[every32(0); PARTS]; C];
-                    let mut bends = [[every32(0); PARTS]; C];
-                    for (row, tap) in row.chunks_exact(PLANES).zip(0..count) {
-                        for part in 0..PARTS {
-                            let a = load(&row[0].as_chunks::<LANES>().0[part]);
-                            let b = load(&row[1].as_chunks::<LANES>().0[part]);
-                            for c in 0..C {
-                                let high = load(&windows[c].0[tap].as_chunks::<LANES>().0[part]);
-                                sums[c] = add32(sums[c], madd16(high, a));
-                                let mut cross = add32(crosses[c][part], madd16(high, b));
-                                if fine {
-                                    let low = &windows[c].1[tap].as_chunks::<LANES>().0[part];
-                                    cross = add32(cross, madd16(load(low), a));
-                                }
-                                crosses[c][part] = cross;
-                                if PLANES == 4 {
-                                    let slope = load(&row[2].as_chunks::<LANES>().0[part]);
-                                    let bend = load(&row[3].as_chunks::<LANES>().0[part]);
-                                    slopes[c][part] = add32(slopes[c][part], madd16(high, slope));
-                                    bends[c][part] = add32(bends[c][part], madd16(high, bend));
-                                }
-                            }
-                        }
+                    let mut changes = [[every32(0); 2]; C];
+                    for part in 0..PARTS {
+                        let sums = (&mut sums, &mut changes);
+                        let Some(window) = planes.window(start) else {
+                            return C;
+                        };
+                        lanes::<C, PLANES, FINE>(row, window, part, sums);
                     }
-                    let Some(samples) = frame.get_mut(channel..last + 1) else {
-                        return;
-                    };
-                    for c in 0..C {
-                        for part in 0..PARTS {
-                            sums[c] = add32(sums[c], right32(crosses[c][part], 12));
-                        }
-                    }
-                    let values = totals(sums[0], sums[C - 1]);
-                    for (sample, value) in samples.iter_mut().zip(values) {
-                        *sample += value;
-                    }
+                    *values = totals(sums[0], sums[1], sums[C - 2], sums[C - 1]);
                     if PLANES == 4 {
-                        for (c, sample) in samples.iter_mut().enumerate() {
-                            let (mut slope, mut bend) = (every32(0), every32(0));
-                            for part in 0..PARTS {
-                                slope = add32(slope, right32(slopes[c][part], 3));
-                                bend = add32(bend, right32(bends[c][part], 3));
-                            }
-                            let [slope, bend] = totals(slope, bend);
-                            *sample += fir.table.change(slope, bend, rest);
+                        let [left, right] = [changes[0], changes[1]];
+                        let [a, b, c, d] = totals(left[0], left[1], right[0], right[1]);
+                        values[0] += fir.table.change(a, b, rest);
+                        values[1] += fir.table.change(c, d, rest);
+                    }
+                }
+                *cursor = at;
+                let all = all.get(..frames).unwrap_or(&[]);
+                put(fir, channel..channel + C, all, taps.start == 0, out);
+                C
+            }
+
+            /// Adds to the sums of `C` channels what the `part`th vector of each sixteen taps is.
+            #[inline]
+            #[target_feature(enable = $feature)]
+            fn lanes<'a, const C: usize, const PLANES: usize, const FINE: bool>(
+                row: &[[[i16; LANE]; PLANES]],
+                window: impl Iterator<Item = [[&'a [i16; LANE]; 2]; C]>,
+                part: usize,
+                (sums, changes): (&mut [V; C], &mut [[V; 2]; C]),
+            ) {
+                let vector = |lane: &[i16; LANE]| load(&lane.as_chunks::<LANES>().0[part]);
+                let mut crosses = [every32(2_048); C];
+                let mut slopes = [[every32(0); 2]; C];
+                for (row, samples) in row.iter().zip(window) {
+                    let (a, b) = (vector(&row[0]), vector(&row[1]));
+                    for c in 0..C {
+                        let high = vector(samples[c][0]);
+                        sums[c] = add_madd16(sums[c], high, a);
+                        crosses[c] = add_madd16(crosses[c], high, b);
+                        if FINE {
+                            crosses[c] = add_madd16(crosses[c], vector(samples[c][1]), a);
                         }
+                        for plane in 2..PLANES {
+                            let slope = &mut slopes[c][plane - 2];
+                            *slope = add_madd16(*slope, high, vector(&row[plane]));
+                        }
+                    }
+                }
+                for c in 0..C {
+                    sums[c] = add32(sums[c], right32(crosses[c], 12));
+                    for i in 0..PLANES - 2 {
+                        changes[c][i] = add32(changes[c][i], right32(slopes[c][i], 3));
                     }
                 }
             }
 
-            /// The sums of the lanes of two vectors.
+            /// The sums of the lanes of four vectors.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn totals(first: V, second: V) -> [i32; 2] {
-                let pairs = halves32(add32(low32(first, second), high32(first, second)));
-                v128::low_pair(v128::add32(pairs, v128::high64(pairs, pairs)))
+            fn totals(a: V, b: V, c: V, d: V) -> [i32; 4] {
+                let ab = add32(low32(a, b), high32(a, b));
+                let cd = add32(low32(c, d), high32(c, d));
+                let all = halves32(add32(low64(ab, cd), high64(ab, cd)));
+                let mut values = [0; 4];
+                v128::store(&mut values, all);
+                values
             }
         }
     };
+}
+
+/// Makes outputs of what channels are, four at most, or adds it if it is not the `first`.
+fn put(fir: &Fir<'_>, channels: Range<usize>, values: &[[i32; 4]], first: bool, out: &mut [i32]) {
+    let per = fir.channels;
+    let keep = if first { 0 } else { -1 };
+    for (index, channel) in channels.enumerate().step_by(if per == 2 { 2 } else { 1 }) {
+        if channel >= fir.streams * per {
+            return;
+        }
+        let Some(out) = out.get_mut(fir.place(channel)..) else {
+            return;
+        };
+        if per == 2 {
+            let second = index != 0;
+            for (out, &[a, b, c, d]) in out.as_chunks_mut::<2>().0.iter_mut().zip(values) {
+                let [left, right] = if second { [c, d] } else { [a, b] };
+                *out = [(out[0] & keep) + left, (out[1] & keep) + right];
+            }
+        } else {
+            for (out, values) in out.iter_mut().step_by(per).zip(values) {
+                *out = (*out & keep) + values.get(index).copied().unwrap_or(0);
+            }
+        }
+    }
 }
 
 kernel!(v128, "sse2");

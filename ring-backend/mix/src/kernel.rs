@@ -105,7 +105,14 @@ impl Sink {
     /// A sum rounded to nearest, saturated, left-justified.
     #[must_use]
     pub const fn round(self, sum: i64) -> i32 {
-        self.place(sum + self.half())
+        self.place_seldom(sum + self.half())
+    }
+
+    /// [`Sink::place`], once in the code for all who seldom need it.
+    #[inline(never)]
+    #[must_use]
+    pub const fn place_seldom(self, sum: i64) -> i32 {
+        self.place(sum)
     }
 
     /// The same of a sum with half a place added.
@@ -234,32 +241,31 @@ impl Direct<'_> {
     }
 }
 
-/// One stream's frames and the table that resamples them.
+/// Frames of one stream, or of two in step, and the table that resamples them.
 #[derive(Clone, Copy, Debug)]
 pub struct Fir<'a> {
     /// The coefficients.
     pub table: Table<'a>,
-    /// The samples' high 16 bits, a plane of `stride` per channel: history, then new frames.
-    pub high: &'a [i16],
-    /// The 12 bits below them.
-    pub low: &'a [i16],
+    /// Two planes of `stride` samples per channel, first of the first stream's: the samples' high
+    /// 16 bits and the 12 bits below them, of history and then of new frames.
+    pub samples: &'a [i16],
     /// Samples per plane.
     pub stride: usize,
-    /// Channels.
+    /// Channels of each stream.
     pub channels: usize,
+    /// Streams.
+    pub streams: usize,
+    /// Samples from the first stream's first output to the other's.
+    pub room: usize,
     /// Whether any low sample is not 0.
     pub fine: bool,
 }
 
-impl<'a> Fir<'a> {
-    /// A channel's high and low planes.
+impl Fir<'_> {
+    /// Where a channel's first output goes.
     #[inline]
     #[must_use]
-    pub fn planes(&self, channel: usize) -> (&'a [i16], &'a [i16]) {
-        let range = channel * self.stride..(channel + 1) * self.stride;
-        match (self.high.get(range.clone()), self.low.get(range)) {
-            (Some(high), Some(low)) => (high, low),
-            _ => (&[], &[]),
-        }
+    pub const fn place(&self, channel: usize) -> usize {
+        channel / self.channels * self.room + channel % self.channels
     }
 }

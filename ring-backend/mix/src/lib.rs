@@ -32,6 +32,7 @@ mod mixer;
 #[cfg(target_arch = "x86_64")]
 mod narrow;
 mod noise;
+mod pairs;
 mod plan;
 mod resample;
 mod scalar;

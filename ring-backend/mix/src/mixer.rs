@@ -5,6 +5,7 @@ use super::convert::{Bench, OUTPUTS, Scratch};
 use super::input::Input;
 use super::kernel::{Direct, Sink, Tier};
 use super::noise::Noise;
+use super::pairs::{Mates, pair};
 use super::plan::{Plan, STREAMS};
 use super::scalar;
 use super::simd::Starts;
@@ -37,7 +38,9 @@ pub(super) struct Work {
     pub(super) sums: Vec<i64>,
     /// Of each input, whether all of it can be summed as it lies.
     straight: Vec<bool>,
-    /// Of each other input, the frames used.
+    /// The other inputs.
+    others: heapless::Vec<Mates, MAX_VOICES>,
+    /// Of each of them, the frames used.
     taken: Vec<usize>,
     pub(super) scratch: Scratch,
 }
@@ -64,6 +67,7 @@ impl Mixer {
             work: Work {
                 sums: vec![0; OUTPUTS * MAX_CHANNELS],
                 straight: vec![false; MAX_VOICES],
+                others: heapless::Vec::new(),
                 taken: vec![0; MAX_VOICES],
                 scratch: Scratch::new(),
             },
@@ -123,9 +127,16 @@ impl Mixer {
         self.sink = self.sink.with_soft(soft);
     }
 
-    /// What converting takes, and how much of tables may be worked out.
-    pub(super) fn parts(&mut self) -> (Tier, &mut Tables, &mut Work, usize) {
-        self.tables.tick();
+    /// What converting takes, and how much of tables may be worked out, for a voice that was last
+    /// converted in `round`.
+    ///
+    /// Voices are recorded one by one, and a table that is not used for a round may be another's.
+    /// So a round ends when it is a voice's turn again, and not before.
+    pub(super) fn parts(&mut self, round: &mut u64) -> (Tier, &mut Tables, &mut Work, usize) {
+        if *round == self.tables.round() {
+            self.tables.tick();
+        }
+        *round = self.tables.round();
         (self.tier, &mut self.tables, &mut self.work, TABLE_BUDGET)
     }
 
@@ -189,6 +200,7 @@ impl Mixer {
             input.voice.fresh = false;
         }
         let others = direct < inputs.len();
+        pair(inputs, &self.work.straight, &mut self.work.others);
         let straight = self.work.straight.iter();
         let planned = inputs
             .iter()
@@ -232,8 +244,7 @@ impl Mixer {
             let (sums, _) = self.work.sums.split_at_mut(eights.min(room));
             sums.fill(0);
             let mut starts = [2, 4].map(|octets| Starts::new(octets * samples));
-            let each = inputs.iter_mut().zip(&mut self.work.taken);
-            for ((input, taken), straight) in each.zip(&self.work.straight) {
+            for (input, straight) in inputs.iter_mut().zip(&self.work.straight) {
                 if *straight {
                     input.note(at, count);
                     let [halves, wholes] = &mut starts;
@@ -243,15 +254,18 @@ impl Mixer {
                         halves
                     };
                     let _ = starts.push(input.piece(at));
-                } else {
-                    let mut bench = Bench {
-                        tier: self.tier,
-                        tables: &mut self.tables,
-                        budget: &mut budget,
-                        scratch: &mut self.work.scratch,
-                    };
-                    bench.gather(input, taken, count, sums);
                 }
+            }
+            for &mates in &self.work.others {
+                let (stream, mate) = mates.streams(inputs, &mut self.work.taken);
+                let Some(stream) = stream else { continue };
+                let mut bench = Bench {
+                    tier: self.tier,
+                    tables: &mut self.tables,
+                    budget: &mut budget,
+                    scratch: &mut self.work.scratch,
+                };
+                bench.gather(stream, mate, count, sums);
             }
             let octets = at * frame_octets..(at + count) * frame_octets;
             if let Some(out) = out.get_mut(octets) {

@@ -32,7 +32,7 @@ pub enum Quality {
 }
 
 /// The position of the next output between input frames.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// In `1 / den` input frames; below 0 only before the first frame.
     phase: i64,
@@ -192,8 +192,19 @@ impl Resampler {
     }
 
     /// Its position.
-    pub const fn cursor(&mut self) -> &mut Cursor {
+    pub const fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// Its position, to be moved.
+    pub const fn cursor_mut(&mut self) -> &mut Cursor {
         &mut self.cursor
+    }
+
+    /// Whether another does just the same to as many channels, from the same position on.
+    #[must_use]
+    pub fn in_step_with(&self, other: &Self) -> bool {
+        self.cursor == other.cursor && self.channels == other.channels && self.plan == other.plan
     }
 
     /// Input frames that the next `outputs` outputs take.
@@ -222,62 +233,52 @@ impl Resampler {
         (u128::from(frames) * den).div_ceil(step) as u64
     }
 
-    /// Lays out history and then `frames` new interleaved frames in planes of `stride` samples.
-    /// Returns whether any low part is not 0.
-    pub fn unfold(&self, new: &[i32], high: &mut [i16], low: &mut [i16], stride: usize) -> bool {
+    /// Lays out history and then `frames` new interleaved frames in two planes of `stride`
+    /// samples per channel: high parts and low parts. Returns whether any low part is not 0.
+    #[inline(never)]
+    pub fn unfold(&self, new: &[i32], samples: &mut [i16], stride: usize) -> bool {
         let (taps, channels) = (self.taps(), self.channels);
         let pasts = self
             .high
             .chunks(taps.max(1))
             .zip(self.low.chunks(taps.max(1)));
-        let planes = high
-            .chunks_mut(stride.max(1))
-            .zip(low.chunks_mut(stride.max(1)));
         let mut fine = 0;
-        for ((high, low), (high_past, low_past)) in planes.zip(pasts).take(channels) {
-            if let (Some((high, _)), Some((low, _))) = (
+        let mut planes = samples.chunks_exact_mut(stride.max(1));
+        for (channel, (high_past, low_past)) in pasts.enumerate().take(channels) {
+            let (Some(high), Some(low)) = (planes.next(), planes.next()) else {
+                break;
+            };
+            if let (Some((high, high_new)), Some((low, low_new))) = (
                 high.split_at_mut_checked(taps),
                 low.split_at_mut_checked(taps),
             ) {
                 high.copy_from_slice(high_past);
                 low.copy_from_slice(low_past);
                 fine |= low_past.iter().fold(0, |any, &low| any | low);
-            }
-        }
-        // Most streams have two channels.
-        if channels == 2 {
-            let (high, high_right) = high.split_at_mut(stride.min(high.len()));
-            let (low, low_right) = low.split_at_mut(stride.min(low.len()));
-            let left = high.iter_mut().zip(low).skip(taps);
-            let right = high_right.iter_mut().zip(low_right).skip(taps);
-            for ((left, right), frame) in left.zip(right).zip(new.as_chunks::<2>().0) {
-                fine |= part(frame[0], left) | part(frame[1], right);
-            }
-            return fine != 0;
-        }
-        let planes = high
-            .chunks_mut(stride.max(1))
-            .zip(low.chunks_mut(stride.max(1)));
-        for (channel, (high, low)) in planes.enumerate().take(channels) {
-            let samples = high.iter_mut().zip(low).skip(taps);
-            let new = new.iter().skip(channel).step_by(channels);
-            for (halves, &sample) in samples.zip(new) {
-                fine |= part(sample, halves);
+                let halves = high_new.iter_mut().zip(low_new);
+                // Most streams have two channels.
+                fine |= if channels == 2 {
+                    let frames = new.as_chunks::<2>().0.iter();
+                    let second = -i32::from(channel != 0);
+                    parts(frames.map(|&[a, b]| a & !second | b & second), halves)
+                } else {
+                    parts(new.iter().skip(channel).step_by(channels).copied(), halves)
+                };
             }
         }
         fine != 0
     }
 
     /// Keeps the newest frames of planes that hold `frames` new ones.
-    pub fn keep(&mut self, high: &[i16], low: &[i16], stride: usize, frames: usize) {
+    #[inline(never)]
+    pub fn keep(&mut self, samples: &[i16], stride: usize, frames: usize) {
         let taps = self.taps();
+        let mut planes = samples.chunks_exact(stride.max(1));
         for channel in 0..self.channels {
-            let from = channel * stride + frames;
             let to = channel * taps..(channel + 1) * taps;
-            for (past, plane) in [(&mut self.high, high), (&mut self.low, low)] {
-                if let (Some(past), Some(new)) =
-                    (past.get_mut(to.clone()), plane.get(from..from + taps))
-                {
+            for past in [&mut self.high, &mut self.low] {
+                let new = planes.next().and_then(|new| new.get(frames..frames + taps));
+                if let (Some(past), Some(new)) = (past.get_mut(to.clone()), new) {
                     past.copy_from_slice(new);
                 }
             }
@@ -285,12 +286,19 @@ impl Resampler {
     }
 }
 
-/// Parts a sample in two; returns the low one.
+/// Parts samples in two; returns all bits that are set in low ones.
 #[inline]
-fn part(sample: i32, (high, low): (&mut i16, &mut i16)) -> i16 {
-    *high = (sample >> 16) as i16;
-    *low = ((sample >> 4) & 0xFFF) as i16;
-    *low
+fn parts<'a>(
+    new: impl Iterator<Item = i32>,
+    halves: impl Iterator<Item = (&'a mut i16, &'a mut i16)>,
+) -> i16 {
+    let mut any = 0;
+    for (sample, (high, low)) in new.zip(halves) {
+        *high = (sample >> 16) as i16;
+        *low = ((sample >> 4) & 0xFFF) as i16;
+        any |= *low;
+    }
+    any
 }
 
 const IDENTITY: Cursor = Cursor {

@@ -37,22 +37,27 @@ pub fn gather(samples: &[i32], gains: &[i32; 8], channels: usize, from: usize, s
     }
 }
 
-/// Adds to interleaved outputs, in units of 2^-29.
-pub fn fir(fir: &Fir<'_>, cursor: &mut Cursor, out: &mut [i32]) {
+/// Makes `frames` frames of each stream's interleaved outputs, in units of 2^-29.
+pub fn fir(fir: &Fir<'_>, cursor: &mut Cursor, frames: usize, out: &mut [i32]) {
     let Plan {
         shape,
         rows,
         between,
     } = fir.table.plan;
     let mut start = 0;
-    for frame in out.chunks_exact_mut(fir.channels) {
+    for frame in 0..frames {
         start += cursor.advance();
         let (row, rest) = if between {
             cursor.nearest(rows)
         } else {
             (cursor.row(), 0)
         };
-        for (channel, sample) in frame.iter_mut().enumerate() {
+        for channel in 0..fir.streams * fir.channels {
+            let place = fir.place(channel) + frame * fir.channels;
+            let Some(sample) = out.get_mut(place) else {
+                continue;
+            };
+            *sample = 0;
             for from in (0..shape.taps).step_by(BLOCK) {
                 let taps = from..(from + BLOCK).min(shape.taps);
                 *sample += block(fir, channel, start, row, rest, taps);
@@ -76,11 +81,13 @@ fn block(
     rest: i64,
     taps: Range<usize>,
 ) -> i32 {
-    let (high, low) = fir.planes(channel);
+    let planes = 2 * channel * fir.stride;
+    let (high, low) = (planes + start, planes + fir.stride + start);
     let (mut sum, mut crosses) = (0_i32, [2_048_i32; 8]);
     let (mut slopes, mut bends) = ([0_i32; 8], [0_i32; 8]);
     for tap in taps {
-        let (Some(&h), Some(&l)) = (high.get(start + tap), low.get(start + tap)) else {
+        let samples = (fir.samples.get(high + tap), fir.samples.get(low + tap));
+        let (Some(&h), Some(&l)) = samples else {
             continue;
         };
         let [a, b, slope, bend] = fir.table.tap(row, tap).map(i32::from);

@@ -1,17 +1,19 @@
 //! Vectors of 128 and 256 bits under the same names, and the way into code that needs them.
 //!
-//! This is the only file of the crate with `unsafe` in it. Each use is a load from or a store to
-//! an array of the vector's size, or a call of a function whose processor feature the caller's
-//! [`Tier`](super::Tier) vouches for.
+//! This module is the only one of the crate with `unsafe` in it. Each use is a load from or a store
+//! to an array of the vector's size, a call of a function whose processor feature the caller's
+//! [`Tier`](super::Tier) vouches for, or a view of octets and samples that were counted before.
 #![allow(unsafe_code)]
 
 use super::kernel::{Fir, Sink};
-use super::plan::{Plan, STREAMS};
+use super::plan::Plan;
 use super::resample::Cursor;
 use super::{convolve, narrow, noise, wide};
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
-use core::marker::PhantomData;
-use core::ptr::NonNull;
+
+mod reach;
+
+pub use reach::{Block, Planes, Starts};
 
 /// The integers that fill vectors.
 pub trait Lane: Copy {}
@@ -106,7 +108,7 @@ pub mod v128 {
         madd16 = _mm_madd_epi16, mul_even = _mm_mul_epu32,
         low16 = _mm_unpacklo_epi16, high16 = _mm_unpackhi_epi16,
         low32 = _mm_unpacklo_epi32, high32 = _mm_unpackhi_epi32,
-        high64 = _mm_unpackhi_epi64,
+        low64 = _mm_unpacklo_epi64, high64 = _mm_unpackhi_epi64,
         pack32 = _mm_packs_epi32, above32 = _mm_cmpgt_epi32,
         and = _mm_and_si128, or = _mm_or_si128, xor = _mm_xor_si128, and_not = _mm_andnot_si128,
     }
@@ -131,11 +133,6 @@ pub mod v128 {
             _mm_movemask_epi8(_mm_cmpeq_epi32(value, _mm_setzero_si128())) != 0xFFFF;
         /// The sum of a vector's 128-bit halves.
         halves32(value: V) -> __m128i = value;
-        /// The first two 32-bit lanes.
-        low_pair(value: V) -> [i32; 2] = {
-            let pair = _mm_cvtsi128_si64(value);
-            [pair as i32, (pair >> 32) as i32]
-        };
     }
 }
 
@@ -156,6 +153,7 @@ pub mod v256 {
         madd16 = _mm256_madd_epi16, mul_even = _mm256_mul_epi32,
         low16 = _mm256_unpacklo_epi16, high16 = _mm256_unpackhi_epi16,
         low32 = _mm256_unpacklo_epi32, high32 = _mm256_unpackhi_epi32,
+        low64 = _mm256_unpacklo_epi64, high64 = _mm256_unpackhi_epi64,
         pack32 = _mm256_packs_epi32, above32 = _mm256_cmpgt_epi32,
         and = _mm256_and_si256, or = _mm256_or_si256, xor = _mm256_xor_si256,
         and_not = _mm256_andnot_si256,
@@ -184,89 +182,6 @@ pub mod v256 {
     }
 }
 
-/// Where streams begin that all have at least so many octets.
-pub struct Starts<'a> {
-    octets: usize,
-    starts: heapless::Vec<NonNull<u8>, { STREAMS + 1 }>,
-    of: PhantomData<&'a [u8]>,
-}
-
-impl<'a> Starts<'a> {
-    /// None yet, to have `octets` each.
-    #[inline]
-    #[must_use]
-    pub fn new(octets: usize) -> Self {
-        Self {
-            octets,
-            starts: heapless::Vec::new(),
-            of: PhantomData,
-        }
-    }
-
-    /// Adds a stream and returns its octets; `None` where they are too few, or there is no room.
-    #[inline]
-    pub fn push(&mut self, octets: &'a [u8]) -> Option<&'a [u8]> {
-        let octets = octets.get(..self.octets)?;
-        let start = NonNull::from(octets).cast();
-        self.starts.push(start).ok().map(|()| octets)
-    }
-
-    /// Adds the last stream once more where that makes pairs of all.
-    pub fn even_out(&mut self) {
-        if let (1, Some(&last)) = (self.starts.len() % 2, self.starts.last()) {
-            let _ = self.starts.push(last);
-        }
-    }
-
-    /// `SIZE` octets of every stream from octet `at` on, if there are as many.
-    #[inline]
-    #[must_use]
-    pub fn block<const SIZE: usize>(&self, at: usize) -> Option<Block<'_, 'a, SIZE>> {
-        let (starts, of) = (&*self.starts, PhantomData);
-        (at.saturating_add(SIZE) <= self.octets).then_some(Block { starts, at, of })
-    }
-}
-
-/// A part of every stream; made by [`Starts::block`] alone, which saw that each has `SIZE` octets
-/// from `at` on.
-#[derive(Clone, Copy)]
-pub struct Block<'p, 'a, const SIZE: usize> {
-    starts: &'p [NonNull<u8>],
-    at: usize,
-    of: PhantomData<&'a [u8]>,
-}
-
-impl<'a, const SIZE: usize> Block<'_, 'a, SIZE> {
-    /// Takes the first pairs of streams from it.
-    #[inline]
-    #[must_use]
-    pub fn take(&mut self, pairs: usize) -> Self {
-        let (taken, left) = self.starts.split_at(self.starts.len().min(2 * pairs));
-        self.starts = left;
-        Self {
-            starts: taken,
-            ..*self
-        }
-    }
-
-    /// The streams' octets.
-    #[inline]
-    pub fn each(&self) -> impl Iterator<Item = &'a [u8; SIZE]> {
-        // SAFETY: the streams are borrowed for 'a and have the octets: `Starts` saw to it.
-        let octets = |start: &NonNull<u8>| unsafe { start.add(self.at).cast().as_ref() };
-        self.starts.iter().map(octets)
-    }
-
-    /// The streams' octets, by twos.
-    #[inline]
-    pub fn pairs(&self) -> impl Iterator<Item = [&'a [u8; SIZE]; 2]> {
-        self.starts.as_chunks().0.iter().map(|pair: &[_; 2]| {
-            // SAFETY: as above.
-            pair.map(|start| unsafe { start.add(self.at).cast().as_ref() })
-        })
-    }
-}
-
 /// 256-bit vectors where the processor multiplies and adds up in one step (AVX-VNNI).
 pub mod vnni {
     pub use super::v256::*;
@@ -284,6 +199,10 @@ pub struct Avx2 {
     /// AVX-VNNI as well.
     vnni: bool,
 }
+
+/// The same of AVX-VNNI as well.
+#[derive(Clone, Copy, Debug)]
+pub struct Vnni(());
 
 impl Avx2 {
     /// Asks the processor: CPUID for AVX2 and for XGETBV, and XCR0 for who saves the registers.
@@ -304,6 +223,12 @@ impl Avx2 {
         (saved && features.ebx & AVX2 != 0).then_some(Self { vnni })
     }
 
+    /// The promise of AVX-VNNI, if it is there.
+    #[must_use]
+    pub fn vnni(self) -> Option<Vnni> {
+        self.vnni.then_some(Vnni(()))
+    }
+
     /// The same without AVX-VNNI; `None` where there is none.
     #[must_use]
     pub fn without_vnni(self) -> Option<Self> {
@@ -320,54 +245,36 @@ impl Avx2 {
     }
 }
 
-/// Declares the calls into one width's code.
+/// Declares a call into one width's code.
+macro_rules! entry {
+    ($token:ty, $($path:ident)::+ as $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?) => {
+        /// See there.
+        #[inline]
+        pub fn $name(_: $token, $($arg: $type),*) $(-> $out)? {
+            // SAFETY: the token promises the feature.
+            unsafe { $($path)::+($($arg),*) }
+        }
+    };
+}
+
+/// Declares all calls into one width's code.
 macro_rules! entries {
     ($width:ident, $token:ty) => {
         /// Calls into the code of this width.
         pub mod $width {
             use super::*;
 
-            /// See [`narrow`].
-            #[inline]
-            pub fn narrow(_: $token, plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize {
-                // SAFETY: the token promises the feature.
-                unsafe { narrow::$width::mix(plan, starts, out) }
-            }
-
-            /// See [`noise`].
-            #[inline]
-            pub fn noise(_: $token, state: &mut [u32; 16], out: &mut [[u8; 32]]) {
-                // SAFETY: the token promises the feature.
-                unsafe { noise::$width::fill(state, out) }
-            }
-
-            /// See [`wide`].
-            #[inline]
-            pub fn wide(
-                _: $token,
-                plan: &Plan,
-                starts: [&Starts<'_>; 2],
-                gathered: Option<&[i64]>,
-                sink: Sink,
-                out: &mut [u8],
-            ) -> usize {
-                // SAFETY: the token promises the feature.
-                unsafe { wide::$width::mix(plan, starts, gathered, sink, out) }
-            }
-
-            /// See [`wide`].
-            #[inline]
-            pub fn gather(_: $token, samples: &[i32], gains: &[i32; 8], sums: &mut [i64]) -> usize {
-                // SAFETY: the token promises the feature.
-                unsafe { wide::$width::gather(samples, gains, sums) }
-            }
-
-            /// See [`convolve`].
-            #[inline]
-            pub fn fir(_: $token, fir: &Fir<'_>, cursor: &mut Cursor, out: &mut [i32]) {
-                // SAFETY: the token promises the feature.
-                unsafe { convolve::$width::fir(fir, cursor, out) }
-            }
+            entry!($token, narrow::$width::mix as narrow(
+                plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize);
+            entry!($token, convolve::$width::fir as fir(
+                fir: &Fir<'_>, cursor: &mut Cursor, frames: usize, out: &mut [i32]));
+            entry!($token, noise::$width::fill as noise(
+                state: &mut [u32; 16], out: &mut [[u8; 32]]));
+            entry!($token, wide::$width::mix as wide(
+                plan: &Plan, starts: [&Starts<'_>; 2], gathered: Option<&[i64]>, sink: Sink,
+                out: &mut [u8]) -> usize);
+            entry!($token, wide::$width::gather as gather(
+                samples: &[i32], gains: &[i32; 8], sums: &mut [i64]) -> usize);
         }
     };
 }
@@ -379,17 +286,11 @@ pub mod call {
     entries!(v128, ());
     entries!(v256, Avx2);
 
-    /// See [`narrow`]; `None` without AVX-VNNI.
-    #[inline]
-    pub fn narrow_vnni(
-        token: Avx2,
-        plan: &Plan,
-        starts: &Starts<'_>,
-        out: &mut [u8],
-    ) -> Option<usize> {
-        // SAFETY: the token promises the feature.
-        token
-            .vnni
-            .then(|| unsafe { narrow::vnni::mix(plan, starts, out) })
+    /// Calls into the code that needs AVX-VNNI.
+    pub mod vnni {
+        use super::*;
+
+        entry!(Vnni, narrow::vnni::mix as narrow(
+            plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize);
     }
 }

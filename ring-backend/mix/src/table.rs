@@ -162,6 +162,12 @@ impl Tables {
         self.now = self.now.saturating_add(1);
     }
 
+    /// The number of the render under way.
+    #[must_use]
+    pub const fn round(&self) -> u64 {
+        self.now
+    }
+
     /// Keeps a place for the table of `plan` until it is released as often. `false` where those
     /// that are held leave no room for it, or for another `odd` one, or for another long one: of
     /// those there is only one at a time.

@@ -62,8 +62,10 @@ impl Tier {
         #[cfg(target_arch = "x86_64")]
         if let Self::Avx2(token) = self {
             done = if narrow {
-                call::narrow_vnni(token, plan, starts[0], out)
-                    .unwrap_or_else(|| call::v256::narrow(token, plan, starts[0], out))
+                match token.vnni() {
+                    Some(vnni) => call::vnni::narrow(vnni, plan, starts[0], out),
+                    None => call::v256::narrow(token, plan, starts[0], out),
+                }
             } else {
                 call::v256::wide(token, plan, starts, gathered, sink, out)
             };
@@ -108,14 +110,14 @@ impl Tier {
         scalar::gather(samples, gains, channels, done, sums);
     }
 
-    /// Resamples.
-    pub(super) fn fir(self, fir: &Fir<'_>, cursor: &mut Cursor, out: &mut [i32]) {
+    /// Resamples: makes `frames` frames of each stream's outputs.
+    pub(super) fn fir(self, fir: &Fir<'_>, cursor: &mut Cursor, frames: usize, out: &mut [i32]) {
         match self {
-            Self::Scalar => scalar::fir(fir, cursor, out),
+            Self::Scalar => scalar::fir(fir, cursor, frames, out),
             #[cfg(target_arch = "x86_64")]
-            Self::Sse2 => call::v128::fir((), fir, cursor, out),
+            Self::Sse2 => call::v128::fir((), fir, cursor, frames, out),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(token) => call::v256::fir(token, fir, cursor, out),
+            Self::Avx2(token) => call::v256::fir(token, fir, cursor, frames, out),
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Voice {
     drift: Option<i32>,
     /// Nothing was rendered since the start: gains need no ramp.
     pub(super) fresh: bool,
+    /// The mixer's round in which it last recorded.
+    pub(super) round: u64,
 }
 
 /// The gains of a stream's channels, on their way from one volume to the next.
@@ -129,6 +131,7 @@ impl Voice {
             quality: Quality::Best,
             drift: None,
             fresh: true,
+            round: 0,
         }
     }
 

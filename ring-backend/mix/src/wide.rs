@@ -156,7 +156,7 @@ macro_rules! kernel {
                         store(&mut lanes, sums);
                         let values = values.iter_mut().skip(place).step_by(2);
                         for (value, sum) in values.zip(lanes) {
-                            *value = sink.place(sum);
+                            *value = sink.place_seldom(sum);
                         }
                     }
                     load(&values)

@@ -1,0 +1,143 @@
+//! Streams that are resampled together sound as each does alone.
+
+use ring_backend::format::SampleFormat as F;
+use ring_backend::mix::{Input, Mixer, StreamSpec, Tier, Voice};
+use ring_backend::world::{CardFormat, CardSample};
+use tests::signal;
+
+const CARD: CardFormat = CardFormat {
+    rate: 48_000,
+    channels: 2,
+    sample: CardSample::S32 { bits: 32 },
+};
+/// Sizes of renders, over and over.
+const BLOCKS: [usize; 4] = [48, 129, 7, 480];
+const RENDERS: usize = 24;
+
+/// A stream of the scene.
+#[derive(Clone, Copy)]
+struct Scene {
+    format: F,
+    rate: u32,
+    channels: u8,
+    drift: Option<i32>,
+    /// The render in which it begins.
+    from: usize,
+    /// The render in which it has nothing to play.
+    dry: usize,
+}
+
+/// What is heard of `scene` when only stream `heard` of it is not muted; alone if so wanted.
+fn play(scene: &[Scene], heard: usize, alone: bool, tier: Tier) -> Vec<u8> {
+    let mut mixer = Mixer::with_tier(CARD, tier);
+    let mut voices: Vec<Voice> = Vec::new();
+    for (index, stream) in scene.iter().enumerate() {
+        let mut voice = Voice::new();
+        voice.set_drift(stream.drift);
+        let spec = StreamSpec {
+            format: stream.format,
+            rate: stream.rate,
+            channels: stream.channels,
+        };
+        voice.configure(spec, CARD).expect("plain PCM");
+        for channel in 0..usize::from(stream.channels) {
+            voice.set_gain(channel, -1_700);
+            voice.set_mute(channel, index != heard);
+        }
+        while !mixer.prepare(&voice) {}
+        voices.push(voice);
+    }
+    let rings: Vec<Vec<u8>> = (0..scene.len())
+        .map(|seed| {
+            let noise = signal::noise(2 * seed as u64 + 3, 60_000);
+            noise.iter().flat_map(|s| s.to_le_bytes()).collect()
+        })
+        .collect();
+    let mut used = vec![0; scene.len()];
+    let mut out = Vec::new();
+    for (render, &frames) in BLOCKS.iter().cycle().take(RENDERS).enumerate() {
+        let mut inputs = Vec::new();
+        let each = scene
+            .iter()
+            .zip(&mut voices)
+            .zip(rings.iter().zip(&mut used));
+        for (index, ((stream, voice), (ring, used))) in each.enumerate() {
+            if render < stream.from || alone && index != heard {
+                continue;
+            }
+            let frame = stream.format.octets().unwrap() * usize::from(stream.channels);
+            let octets = voice.source_frames_for(frames) * frame;
+            let octets = if render == stream.dry { 0 } else { octets };
+            inputs.push(Input {
+                voice,
+                first: &ring[*used..*used + octets],
+                second: &[],
+            });
+            *used += octets;
+        }
+        let mut block = vec![0; frames * CARD.frame_octets()];
+        mixer.render(&mut inputs, frames, &mut block);
+        out.extend(block);
+    }
+    out
+}
+
+#[test]
+fn streams_in_step_sound_as_each_does_alone() {
+    let stream = |format, rate, channels, drift, from, dry| Scene {
+        format,
+        rate,
+        channels,
+        drift,
+        from,
+        dry,
+    };
+    let never = usize::MAX;
+    let scenes: [&[Scene]; 5] = [
+        // Two and two, and one that is left over.
+        &[stream(F::S32Le, 44_100, 2, None, 0, never); 5],
+        // Some begin later, at another phase, and one runs dry.
+        &[
+            stream(F::S16Le, 44_100, 2, None, 0, 9),
+            stream(F::S32Le, 44_100, 2, None, 3, never),
+            stream(F::S32Le, 44_100, 2, None, 0, never),
+            stream(F::S16Le, 48_000, 2, None, 0, never),
+            stream(F::S16Le, 44_100, 2, None, 3, 11),
+        ],
+        // One channel; and eight, which is folded.
+        &[
+            stream(F::S16Le, 22_050, 1, None, 0, never),
+            stream(F::S32Le, 22_050, 1, None, 0, never),
+            stream(F::S16Le, 96_000, 8, None, 0, never),
+            stream(F::S16Le, 96_000, 8, None, 0, never),
+        ],
+        // Filters that are too long for two, and clocks that differ.
+        &[
+            stream(F::S16Le, 192_000, 2, None, 0, never),
+            stream(F::S16Le, 192_000, 2, None, 0, never),
+            stream(F::S32Le, 44_100, 2, Some(1_000_000), 0, never),
+            stream(F::S32Le, 44_100, 2, Some(1_000_000), 0, never),
+            stream(F::S32Le, 44_100, 2, Some(-1_000_000), 0, never),
+        ],
+        // The same number of channels, at different rates.
+        &[
+            stream(F::U8, 8_000, 2, None, 0, never),
+            stream(F::U8, 11_025, 2, None, 0, never),
+            stream(F::U8, 8_000, 2, None, 1, never),
+            stream(F::U8, 8_000, 2, None, 0, never),
+        ],
+    ];
+    for tier in Tier::every() {
+        for (number, scene) in scenes.iter().enumerate() {
+            for heard in 0..scene.len() {
+                let together = play(scene, heard, false, tier);
+                assert!(together.iter().any(|&octet| octet != 0));
+                let alone = play(scene, heard, true, tier);
+                assert!(
+                    together == alone,
+                    "{tier:?}: scene {number}, stream {heard}"
+                );
+            }
+        }
+    }
+}
