@@ -205,11 +205,7 @@ impl Job {
     pub fn limit(&self, tier: Tier) -> Option<Run> {
         let avx2 = matches!(tier, Tier::Avx2(_));
         if self.resamples() && tier != Tier::Scalar {
-            let taps = match self.quality {
-                Quality::Light => 32,
-                Quality::Best if self.rate > self.card_rate => 112,
-                Quality::Best => 64,
-            };
+            let taps = self.taps();
             let planes = if self.drift.is_some() { 4 } else { 2 };
             return fir::run(taps, planes, self.frames * self.streams, avx2);
         }
@@ -218,6 +214,26 @@ impl Job {
             return None;
         }
         limit::mix(self.rings(), self.frames * self.octets(), wide, avx2)
+    }
+
+    const fn taps(&self) -> usize {
+        match self.quality {
+            Quality::Light => 32,
+            Quality::Best if self.rate > self.card_rate => 112,
+            Quality::Best => 64,
+        }
+    }
+
+    /// 16-bit multiply-adds that a frame of a resampled stream takes, with 128-bit vectors or, if
+    /// `wide`, 256-bit ones.
+    pub fn multiplies(&self, wide: bool) -> Option<usize> {
+        let products = match (self.format, self.drift) {
+            (SampleFormat::S16Le, None) => 2,
+            (_, None) => 3,
+            (_, Some(_)) => 5,
+        };
+        let lanes = if wide { 16 } else { 8 };
+        self.resamples().then(|| 2 * products * self.taps() / lanes)
     }
 
     fn resamples(&self) -> bool {

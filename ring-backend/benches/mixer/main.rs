@@ -6,6 +6,7 @@
 //! counted where valgrind is installed, which has no AVX-VNNI: rows named so count AVX2's. With
 //! names behind `--` only rows that contain one are measured, and nothing is written.
 
+mod bound;
 mod fir;
 mod job;
 mod limit;
@@ -204,7 +205,18 @@ fn main() -> std::io::Result<()> {
         .collect();
     let asked =
         |job: &Job| wanted.is_empty() || wanted.iter().any(|name| job.name.contains(name.as_str()));
+    let mut bounds = Vec::new();
     for job in jobs().into_iter().filter(asked) {
+        for wide in [false, true] {
+            if let (Some(count), Some(ns)) = (job.multiplies(wide), bound::multiply_ns(wide)) {
+                let tier = if wide { "avx2" } else { "sse2" };
+                let least = count as f64 * ns;
+                bounds.push(format!(
+                    "{:<28} {tier} {count:>3} multiplies a frame, {ns:.3} ns each: {least:>6.2} ns",
+                    job.name
+                ));
+            }
+        }
         for tier in Tier::every()
             .into_iter()
             .filter(|&tier| job.tells(word(tier)))
@@ -213,6 +225,9 @@ fn main() -> std::io::Result<()> {
             println!("{row}");
             rows.push(row.json());
         }
+    }
+    for bound in bounds {
+        println!("not below: {bound}");
     }
     for absent in peers::absent().into_iter().chain(pulse::absent()) {
         println!("not installed, left out: {absent}");
