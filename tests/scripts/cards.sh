@@ -27,5 +27,5 @@ did two cards || exit
 # As each is; ALSA's own conversion needs mmap, which Linux' driver has not, or its emulation.
 order two play 'play() { aplay -q -D hw:$1 -t raw -f S16_LE -r $2 -c $3 -d 1 /dev/zero; echo "PLAYED $?"; }; play 0,0,0 48000 2; play 0,1,0 44100 1; play 0,1,1 48000 1; play 0,2,0 44100 2; play 0,3,0 48000 2'
 did two play 60 || exit
-order two mend 'echo "pcm.mend { type plug slave.pcm { type hw card 0 device 1 mmap_emulation true } }" >/root/.asoundrc; aplay -q -D plughw:0,1 -d 1 /material/noise.wav 2>/dev/null; echo "PLUGHW $?"; HOME=/root aplay -q -D mend -d 1 /material/noise.wav; echo "MENDED $?"'
+order two mend 'echo "pcm.mend { type plug slave.pcm { type mmap_emul slave.pcm { type hw card 0 device 1 } } }" >/root/.asoundrc; aplay -q -D plughw:0,1 -d 1 /material/noise.wav 2>/dev/null; echo "PLUGHW $?"; HOME=/root aplay -q -D mend -d 1 /material/noise.wav; echo "MENDED $?"'
 did two mend 60 || exit

@@ -82,6 +82,9 @@ enum Command {
     },
     /// Stays, and tells the audio domain what was said of guests whenever one of them comes or it
     /// was restarted itself
+    ///
+    /// It also lets the card go for an audio domain that ended, for which libxl waits ten seconds
+    /// otherwise.
     Agent {
         /// Reattaches guests when the audio domain was restarted
         #[arg(long)]

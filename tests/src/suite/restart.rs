@@ -41,8 +41,11 @@ pub fn check(dir: &Path, setup: Setup) -> Result<Vec<Finding>> {
         let judged = back(&outcome, when).and_then(|back| {
             let whole = whole.as_ref().map_err(|error| anyhow!("{error:#}"))?;
             held(&outcome, when)?;
+            let mark = format!("{when}: ready ");
+            let mut ready = outcome.said().filter_map(|line| line.split_once(&mark));
+            let ready = ready.next().map_or("", |(_, rest)| rest);
             Ok(format!(
-                "plays {back} ms after the audio domain is ready; all of {whole:?} files whole"
+                "ready {ready}, plays {back} ms after that; all of {whole:?} files whole"
             ))
         });
         Finding::of(feature, judged)

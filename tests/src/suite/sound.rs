@@ -131,7 +131,7 @@ pub fn cards(dir: &Path, setup: Setup) -> Result<Vec<Finding>> {
     let mut findings = played(&outcome, &recording)?;
     findings.push(Finding::of("four PCM devices, six streams", seen(&outcome)));
     findings.push(Finding::of(
-        "ALSA's conversion with mmap_emulation",
+        "ALSA's conversion over mmap_emul",
         mended(&outcome),
     ));
     findings.push(Finding {
