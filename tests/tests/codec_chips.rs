@@ -84,6 +84,13 @@ fn an_amplifier_for_all_pins_stays_on_while_any_plays() {
 }
 
 #[test]
+fn the_amplifier_of_a_realtek_comes_back_for_the_headphones() {
+    let (mut card, machine) = bring_up(codec(0x10EC_0256).without_eapd(HEADPHONES));
+    assert_eq!(heard(&mut card, &machine), [BOTH, &[HEADPHONES]]);
+    assert!(machine.state().codec(0).expect("a codec").eapd(SPEAKER));
+}
+
+#[test]
 fn contrary_jacks_are_read_the_other_way() {
     let codecs = [
         codec(0x11D4_1986).machine(0x17AA_2066).inverted(),

@@ -222,6 +222,13 @@ pub(super) fn amplifies_for_all(codec: &super::codec::Codec) -> bool {
     [0x14F1, 0x1FA8].contains(&(codec.id >> 16)) && widgets.count() <= 2
 }
 
+/// Whether an amplifier is on, but for the moment of switching, though its own pin is silent: it may
+/// serve several pins. On Realtek's a laptop's often serves speaker and headphone alike, and Linux
+/// never has their parser switch it off (`own_eapd_ctl` in `alc_alloc_spec`).
+pub(super) fn amplifies_on(codec: &super::codec::Codec) -> bool {
+    codec.id >> 16 == REALTEK || amplifies_for_all(codec)
+}
+
 /// Switches a pin's external amplifier, whatever the chip calls on.
 pub(super) fn amplify(codec: &super::codec::Codec, on: bool) -> Verb {
     if on == (codec.id == INVERTED && !STRAIGHT.contains(&codec.subsystem)) {

@@ -260,6 +260,9 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
             let amplified = own && widget.is_some_and(|widget| widget.pin.eapd());
             match (known.wanted(configuration, output), driven) {
                 (true, false) if !hushed => {
+                    if amplified && chips::amplifies_on(codec) {
+                        controller.ask(codec.address, pin, chips::amplify(codec, false))?;
+                    }
                     drive(controller, codec, output)?;
                     known.driven |= bit;
                 }
@@ -281,6 +284,9 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
                 }
                 (false, false) if hushed && hush => {
                     controller.ask(codec.address, pin, Verb::pin_control(0))?;
+                    if chips::amplifies_on(codec) {
+                        controller.ask(codec.address, pin, chips::amplify(codec, true))?;
+                    }
                     known.hushed &= !bit;
                 }
                 _ => {}
