@@ -130,7 +130,14 @@ impl Player {
             self.at = Nanos(now.0 + self.reaction);
             if response.status != 0 {
                 self.errors.push(response.status);
-                self.task = Task::Done;
+                self.task = match self.task {
+                    // As `aplay` does: it gives up, and the kernel closes what it had open.
+                    Task::Written(_) => {
+                        self.rounds = 1;
+                        Task::Close
+                    }
+                    _ => Task::Done,
+                };
                 return;
             }
             self.granted(now);
