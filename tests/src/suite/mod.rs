@@ -3,6 +3,7 @@
 //! A check runs a script in dom0, judges what the card's DAC got and what was said, and gives a
 //! finding for each feature. [`matrix`] keeps them.
 
+pub mod crowd;
 pub mod life;
 pub mod matrix;
 pub mod programs;
@@ -77,7 +78,7 @@ impl fmt::Display for Setup {
 pub type Check = fn(&Path, Setup) -> Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 7] = [
+pub const CHECKS: [(&str, Check); 8] = [
     ("sound", sound::check),
     ("life", life::check),
     ("restart", restart::check),
@@ -85,17 +86,19 @@ pub const CHECKS: [(&str, Check); 7] = [
     ("cards", sound::cards),
     ("save", life::save),
     ("programs", programs::check),
+    ("crowd", crowd::check),
 ];
 
 /// What the suite runs: each check on the usual setup, and those that may go wrong elsewhere on the
 /// others.
-const PLAN: [(&str, Setup); 11] = [
+const PLAN: [(&str, Setup); 12] = [
     ("cards", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("life", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("restart", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("crash", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("save", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("programs", Setup::on(Xen::V4_17, Linux::V6_1)),
+    ("crowd", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("sound", Setup::on(Xen::V4_17, Linux::V6_12)),
     ("life", Setup::on(Xen::V4_20, Linux::V6_12)),
     ("restart", Setup::on(Xen::V4_20, Linux::V6_12)),
