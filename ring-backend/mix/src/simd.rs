@@ -6,14 +6,13 @@
 #![allow(unsafe_code)]
 
 use super::kernel::{Fir, Sink};
-use super::plan::Plan;
+use super::plan::{Plan, STREAMS};
 use super::resample::Cursor;
+use super::table::LANE;
 use super::{convolve, narrow, noise, wide};
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
-
-mod reach;
-
-pub use reach::{Block, Planes, Starts};
+use core::marker::PhantomData;
+use core::ptr::NonNull;
 
 /// The integers that fill vectors.
 pub trait Lane: Copy {}
@@ -91,9 +90,14 @@ macro_rules! width {
     };
 }
 
+mod operations;
+
+pub use operations::vnni;
+
 /// 128-bit vectors.
 pub mod v128 {
     use super::Lane;
+    pub use super::operations::v128::*;
     use core::arch::x86_64::*;
 
     /// Whether `mul_even` takes its factors as unsigned.
@@ -112,33 +116,12 @@ pub mod v128 {
         pack32 = _mm_packs_epi32, above32 = _mm_cmpgt_epi32,
         and = _mm_and_si128, or = _mm_or_si128, xor = _mm_xor_si128, and_not = _mm_andnot_si128,
     }
-
-    operations! { "sse2",
-        /// Adds products of 16-bit lanes, two to a sum.
-        add_madd16(sum: V, a: V, b: V) -> V = add32(sum, madd16(a, b));
-        /// Eight 16-bit integers in every 128 bits.
-        every128(from: &[i16; 8]) -> V = load(from);
-        /// The even 32-bit lanes of `even` and the odd ones of `odd`.
-        weave32(even: V, odd: V) -> V = {
-            let evens = _mm_set1_epi64x(0xFFFF_FFFF);
-            _mm_or_si128(_mm_and_si128(even, evens), _mm_andnot_si128(evens, odd))
-        };
-        /// 16-bit samples as the high halves of 32-bit lanes.
-        widen(from: &[u8; 8]) -> V =
-            _mm_unpacklo_epi16(_mm_setzero_si128(), _mm_set1_epi64x(i64::from_le_bytes(*from)));
-        /// The high halves of the lanes of `a` and then of `b`, in order.
-        tops(a: V, b: V) -> V = _mm_packs_epi32(_mm_srai_epi32::<16>(a), _mm_srai_epi32::<16>(b));
-        /// Whether any bit is set.
-        any(value: V) -> bool =
-            _mm_movemask_epi8(_mm_cmpeq_epi32(value, _mm_setzero_si128())) != 0xFFFF;
-        /// The sum of a vector's 128-bit halves.
-        halves32(value: V) -> __m128i = value;
-    }
 }
 
 /// 256-bit vectors.
 pub mod v256 {
     use super::Lane;
+    pub use super::operations::v256::*;
     use core::arch::x86_64::*;
 
     /// Whether `mul_even` takes its factors as unsigned.
@@ -157,39 +140,6 @@ pub mod v256 {
         pack32 = _mm256_packs_epi32, above32 = _mm256_cmpgt_epi32,
         and = _mm256_and_si256, or = _mm256_or_si256, xor = _mm256_xor_si256,
         and_not = _mm256_andnot_si256,
-    }
-
-    operations! { "avx2",
-        /// Adds products of 16-bit lanes, two to a sum.
-        add_madd16(sum: V, a: V, b: V) -> V = add32(sum, madd16(a, b));
-        /// Eight 16-bit integers in every 128 bits.
-        every128(from: &[i16; 8]) -> V = _mm256_broadcastsi128_si256(super::v128::load(from));
-        /// The even 32-bit lanes of `even` and the odd ones of `odd`.
-        weave32(even: V, odd: V) -> V = _mm256_blend_epi32::<0xAA>(even, odd);
-        /// 16-bit samples as the high halves of 32-bit lanes.
-        widen(from: &[u8; 16]) -> V =
-            _mm256_slli_epi32::<16>(_mm256_cvtepi16_epi32(super::v128::load(from)));
-        /// The high halves of the lanes of `a` and then of `b`, in order.
-        tops(a: V, b: V) -> V = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(
-            _mm256_srai_epi32::<16>(a),
-            _mm256_srai_epi32::<16>(b),
-        ));
-        /// Whether any bit is set.
-        any(value: V) -> bool = _mm256_testz_si256(value, value) == 0;
-        /// The sum of a vector's 128-bit halves.
-        halves32(value: V) -> __m128i =
-            _mm_add_epi32(_mm256_castsi256_si128(value), _mm256_extracti128_si256::<1>(value));
-    }
-}
-
-/// 256-bit vectors where the processor multiplies and adds up in one step (AVX-VNNI).
-pub mod vnni {
-    pub use super::v256::*;
-    use core::arch::x86_64::_mm256_dpwssd_avx_epi32;
-
-    operations! { "avx2,avxvnni",
-        /// Adds products of 16-bit lanes, two to a sum.
-        add_madd16(sum: V, a: V, b: V) -> V = _mm256_dpwssd_avx_epi32(sum, a, b);
     }
 }
 
@@ -292,5 +242,135 @@ pub mod call {
 
         entry!(Vnni, narrow::vnni::mix as narrow(
             plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize);
+    }
+}
+
+/// Where many streams begin, whose bounds are checked once: all have at least so many octets.
+pub struct Starts<'a> {
+    octets: usize,
+    starts: heapless::Vec<NonNull<u8>, { STREAMS + 1 }>,
+    of: PhantomData<&'a [u8]>,
+}
+
+impl<'a> Starts<'a> {
+    /// None yet, to have `octets` each.
+    #[inline]
+    #[must_use]
+    pub fn new(octets: usize) -> Self {
+        Self {
+            octets,
+            starts: heapless::Vec::new(),
+            of: PhantomData,
+        }
+    }
+
+    /// Adds a stream and returns its octets; `None` where they are too few, or there is no room.
+    #[inline]
+    pub fn push(&mut self, octets: &'a [u8]) -> Option<&'a [u8]> {
+        let octets = octets.get(..self.octets)?;
+        let start = NonNull::from(octets).cast();
+        self.starts.push(start).ok().map(|()| octets)
+    }
+
+    /// Adds the last stream once more where that makes pairs of all.
+    pub fn even_out(&mut self) {
+        if let (1, Some(&last)) = (self.starts.len() % 2, self.starts.last()) {
+            let _ = self.starts.push(last);
+        }
+    }
+
+    /// `SIZE` octets of every stream from octet `at` on, if there are as many.
+    #[inline]
+    #[must_use]
+    pub fn block<const SIZE: usize>(&self, at: usize) -> Option<Block<'_, 'a, SIZE>> {
+        let (starts, of) = (&*self.starts, PhantomData);
+        (at.saturating_add(SIZE) <= self.octets).then_some(Block { starts, at, of })
+    }
+}
+
+/// A part of every stream; made by [`Starts::block`] alone, which saw that each has `SIZE` octets
+/// from `at` on.
+#[derive(Clone, Copy)]
+pub struct Block<'p, 'a, const SIZE: usize> {
+    starts: &'p [NonNull<u8>],
+    at: usize,
+    of: PhantomData<&'a [u8]>,
+}
+
+impl<'a, const SIZE: usize> Block<'_, 'a, SIZE> {
+    /// Takes the first pairs of streams from it.
+    #[inline]
+    #[must_use]
+    pub fn take(&mut self, pairs: usize) -> Self {
+        let (taken, left) = self.starts.split_at(self.starts.len().min(2 * pairs));
+        self.starts = left;
+        Self {
+            starts: taken,
+            ..*self
+        }
+    }
+
+    /// The streams' octets.
+    #[inline]
+    pub fn each(&self) -> impl Iterator<Item = &'a [u8; SIZE]> {
+        // SAFETY: the streams are borrowed for 'a and have the octets: `Starts` saw to it.
+        let octets = |start: &NonNull<u8>| unsafe { start.add(self.at).cast().as_ref() };
+        self.starts.iter().map(octets)
+    }
+
+    /// The streams' octets, by twos.
+    #[inline]
+    pub fn pairs(&self) -> impl Iterator<Item = [&'a [u8; SIZE]; 2]> {
+        self.starts.as_chunks().0.iter().map(|pair: &[_; 2]| {
+            // SAFETY: as above.
+            pair.map(|start| unsafe { start.add(self.at).cast().as_ref() })
+        })
+    }
+}
+
+/// The high and low samples of `C` channels, to be seen through windows of some lanes.
+pub struct Planes<'a, const C: usize> {
+    starts: [[NonNull<i16>; 2]; C],
+    lanes: usize,
+    /// Where the last window begins.
+    last: usize,
+    of: PhantomData<&'a [i16]>,
+}
+
+impl<'a, const C: usize> Planes<'a, C> {
+    /// Planes of `stride` samples each, through windows of `lanes` lanes; `None` where they are
+    /// too few or too short.
+    #[inline]
+    #[must_use]
+    pub fn new(samples: &'a [i16], stride: usize, lanes: usize) -> Option<Self> {
+        let samples = samples.get(..stride.checked_mul(2 * C)?)?;
+        let last = stride.checked_sub(lanes.checked_mul(LANE)?)?;
+        let mut starts = [[NonNull::from(samples).cast(); 2]; C];
+        let all = samples.chunks_exact(stride.max(1));
+        for (start, plane) in starts.as_flattened_mut().iter_mut().zip(all) {
+            *start = NonNull::from(plane).cast();
+        }
+        Some(Self {
+            starts,
+            lanes,
+            last,
+            of: PhantomData,
+        })
+    }
+
+    /// The lanes from sample `start` on, of every plane beside each other; `None` where they would
+    /// end beyond the planes.
+    #[inline]
+    #[must_use]
+    pub fn window(&self, start: usize) -> Option<impl Iterator<Item = [[&'a [i16; LANE]; 2]; C]>> {
+        let starts = self.starts;
+        (start <= self.last).then(|| {
+            (0..self.lanes).map(move |lane| {
+                let at = start + lane * LANE;
+                // SAFETY: the planes are borrowed for 'a, and the lane ends within them: `start`
+                // is not after `last`, and this is one of `lanes`.
+                starts.map(|plane| plane.map(|it| unsafe { it.add(at).cast().as_ref() }))
+            })
+        })
     }
 }
