@@ -10,7 +10,7 @@
 //! one of them changes.
 
 use crate::world::Nanos;
-use crate::xenstore::{Client, Reply, StoreError, Ticket, decimal};
+use crate::xenstore::{Client, Reply, StoreError, Ticket, signed};
 use core::fmt;
 
 /// The nodes, relative to this domain's directory.
@@ -20,7 +20,7 @@ const NODES: [&str; 3] = [
     "control/capture/gain",
 ];
 /// Most that a level can be, either way, in 0.001 dB.
-const MOST: u32 = 200_000;
+const MOST: i32 = 200_000;
 /// How long to wait after xenstore refused to answer.
 const RETRY_MILLIS: u64 = 1_000;
 
@@ -97,10 +97,10 @@ impl Masters {
     fn take(&mut self, node: usize, value: Option<&[u8]>) {
         let parsed = match value {
             None => Some(0),
-            Some(value) => number(value).filter(|&value| match node {
-                0 => value <= 0,
-                1 => value == 0 || value == 1,
-                _ => true,
+            Some(value) => signed(value).filter(|value| match node {
+                0 => (-MOST..=0).contains(value),
+                1 => (0..=1).contains(value),
+                _ => (-MOST..=MOST).contains(value),
             }),
         };
         if let (Some(place), Some(bad)) = (self.values.get_mut(node), self.bad.get_mut(node)) {
@@ -132,13 +132,6 @@ impl Masters {
     pub const fn deadline(&self) -> Option<Nanos> {
         self.retry
     }
-}
-
-fn number(value: &[u8]) -> Option<i32> {
-    let digits = value.strip_prefix(b"-");
-    let size = decimal(digits.unwrap_or(value)).filter(|&size| size <= MOST)?;
-    let size = i32::try_from(size).ok()?;
-    Some(if digits.is_some() { -size } else { size })
 }
 
 /// A node whose value makes no sense.

@@ -1,6 +1,6 @@
 //! The nodes of one policy, and what their values mean.
 
-use crate::xenstore::decimal;
+use crate::xenstore::signed;
 
 /// Volumes that are taken, in 0.001 dB.
 const VOLUMES: core::ops::RangeInclusive<i32> = -200_000..=6_020;
@@ -76,10 +76,7 @@ fn set<T>(
 }
 
 fn volume(value: &[u8]) -> Option<i32> {
-    let digits = value.strip_prefix(b"-");
-    let size = i32::try_from(decimal(digits.unwrap_or(value))?).ok()?;
-    let volume = if digits.is_some() { -size } else { size };
-    VOLUMES.contains(&volume).then_some(volume)
+    signed(value).filter(|volume| VOLUMES.contains(volume))
 }
 
 fn word(value: &[u8], no: &[u8], yes: &[u8]) -> Option<bool> {

@@ -43,6 +43,14 @@ pub fn decimal(value: &[u8]) -> Option<u32> {
     })
 }
 
+/// Parses a [`decimal`] number that may have a minus before it.
+#[must_use]
+pub fn signed(value: &[u8]) -> Option<i32> {
+    let digits = value.strip_prefix(b"-");
+    let size = i32::try_from(decimal(digits.unwrap_or(value))?).ok()?;
+    Some(if digits.is_some() { -size } else { size })
+}
+
 /// Parses a directory name that is a number: [`decimal`] without leading zeros.
 #[must_use]
 pub fn index(name: &str) -> Option<u32> {
