@@ -70,10 +70,10 @@ impl Sink {
         SUM_BITS + self.dropped
     }
 
-    /// The gain of noise in 2,048ths of the card's last place, if there is anything below that.
+    /// The gain of noise in 256ths of the card's last place, if there is anything below that.
     #[must_use]
     pub fn noise(self) -> Option<Levels> {
-        let shift = self.dropped.checked_sub(5)?;
+        let shift = self.dropped.checked_sub(2)?;
         Levels::new(&[Gain::from_bits(1 << shift)])
     }
 

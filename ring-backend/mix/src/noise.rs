@@ -3,9 +3,10 @@
 //!
 //! A sample is the sum of two independent numbers, each evenly spread over one last place: its
 //! density is a triangle two places wide (TPDF), which leaves neither the mean nor the loudness of
-//! the error to the signal (Lipshitz, Wannamaker and Vanderkooy, 1992). They are the halves of one
-//! word of sixteen xorshift generators (Marsaglia, 2003) that take turns. Noise is mixed as one
-//! more stream of 16-bit samples, in 2,048ths of the last place.
+//! the error to the signal (Lipshitz, Wannamaker and Vanderkooy, 1992). They are octets of the
+//! words of sixteen xorshift generators (Marsaglia, 2003); a word makes two samples. Noise is mixed
+//! as one more stream of 16-bit samples, in 256ths of the last place: from -255 to 255, so that
+//! its mean is 0.
 
 use super::kernel::Tier;
 #[cfg(target_arch = "x86_64")]
@@ -14,7 +15,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 /// Octets of the samples that all generators make in one step.
-const STEP: usize = 32;
+const STEP: usize = 64;
+/// The mean of two octets' sum.
+const MEAN: i16 = 255;
 
 /// Noise in a row.
 pub struct Noise {
@@ -81,20 +84,16 @@ impl Noise {
     }
 }
 
-/// What the vectors compute. Their packing leaves generators in this order: 0 to 3, 8 to 11, 4 to
-/// 7, 12 to 15.
+/// What the vectors compute.
 fn scalar(state: &mut [u32; 16], out: &mut [[u8; STEP]]) {
     for out in out {
-        for (index, word) in state.iter_mut().enumerate() {
+        for (word, samples) in state.iter_mut().zip(out.as_chunks_mut::<4>().0) {
             *word ^= *word << 13;
             *word ^= *word >> 17;
             *word ^= *word << 5;
-            let sum = i32::from(*word as i16) + i32::from((*word >> 16) as i16);
-            let place = (index & 3) | ((index & 4) << 1) | ((index & 8) >> 1);
-            let octets = out.as_chunks_mut().0.get_mut(place);
-            if let Some(octets) = octets {
-                *octets = ((sum >> 5) as i16).to_le_bytes();
-            }
+            let [a, b, c, d] = word.to_le_bytes().map(i16::from);
+            let [first, second] = [a + b - MEAN, c + d - MEAN].map(i16::to_le_bytes);
+            *samples = [first[0], first[1], second[0], second[1]];
         }
     }
 }
@@ -103,32 +102,28 @@ macro_rules! kernel {
     ($width:ident, $feature:literal) => {
         /// The loop of this width.
         pub mod $width {
-            use super::STEP;
+            use super::{MEAN, STEP};
             use crate::simd::$width::*;
-
-            const LANES: usize = OCTETS / 4;
 
             /// Fills steps.
             #[target_feature(enable = $feature)]
             pub fn fill(state: &mut [u32; 16], out: &mut [[u8; STEP]]) {
-                let ones = every128(&[1; 8]);
-                let (first, second) = state.split_at_mut(8);
-                let parts = first.as_chunks_mut::<LANES>().0.iter_mut();
-                for (part, (first, second)) in parts.zip(second.as_chunks_mut().0).enumerate() {
-                    let mut words = [load(first), load::<u32, LANES>(second)];
-                    for out in &mut *out {
-                        words = words.map(|word| {
-                            let word = xor(word, left32(word, 13));
-                            let word = xor(word, down32::<17>(word));
-                            xor(word, left32(word, 5))
-                        });
-                        let [low, high] = words.map(|word| right32(madd16(word, ones), 5));
-                        if let Some(out) = out.as_chunks_mut::<OCTETS>().0.get_mut(part) {
-                            store(out, pack32(low, high));
-                        }
+                let mean = every128(&[MEAN; 8]);
+                let state = state.as_chunks_mut::<{ OCTETS / 4 }>().0;
+                let mut words = [every32(0); STEP / OCTETS];
+                for (word, state) in words.iter_mut().zip(&*state) {
+                    *word = load(state);
+                }
+                for out in out {
+                    for (word, out) in words.iter_mut().zip(out.as_chunks_mut::<OCTETS>().0) {
+                        *word = xor(*word, left32(*word, 13));
+                        *word = xor(*word, down32::<17>(*word));
+                        *word = xor(*word, left32(*word, 5));
+                        store(out, sub16(couples8(*word), mean));
                     }
-                    store(first, words[0]);
-                    store(second, words[1]);
+                }
+                for (word, state) in words.into_iter().zip(state) {
+                    store(state, word);
                 }
             }
         }

@@ -108,7 +108,7 @@ pub mod v128 {
         _mm_set1_epi32, _mm_set1_epi64x, _mm_sra_epi32, _mm_srli_epi32, _mm_sll_epi32,
         _mm_srli_epi64, _mm_slli_epi64,
         add32 = _mm_add_epi32, sub32 = _mm_sub_epi32,
-        add64 = _mm_add_epi64, sub64 = _mm_sub_epi64,
+        sub16 = _mm_sub_epi16, add64 = _mm_add_epi64, sub64 = _mm_sub_epi64,
         madd16 = _mm_madd_epi16, mul_even = _mm_mul_epu32,
         low16 = _mm_unpacklo_epi16, high16 = _mm_unpackhi_epi16,
         low32 = _mm_unpacklo_epi32, high32 = _mm_unpackhi_epi32,
@@ -132,7 +132,7 @@ pub mod v256 {
         _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_sra_epi32, _mm256_srli_epi32,
         _mm256_sll_epi32, _mm256_srli_epi64, _mm256_slli_epi64,
         add32 = _mm256_add_epi32, sub32 = _mm256_sub_epi32,
-        add64 = _mm256_add_epi64, sub64 = _mm256_sub_epi64,
+        sub16 = _mm256_sub_epi16, add64 = _mm256_add_epi64, sub64 = _mm256_sub_epi64,
         madd16 = _mm256_madd_epi16, mul_even = _mm256_mul_epi32,
         low16 = _mm256_unpacklo_epi16, high16 = _mm256_unpackhi_epi16,
         low32 = _mm256_unpacklo_epi32, high32 = _mm256_unpackhi_epi32,
@@ -219,7 +219,7 @@ macro_rules! entries {
             entry!($token, convolve::$width::fir as fir(
                 fir: &Fir<'_>, cursor: &mut Cursor, frames: usize, out: &mut [i32]));
             entry!($token, noise::$width::fill as noise(
-                state: &mut [u32; 16], out: &mut [[u8; 32]]));
+                state: &mut [u32; 16], out: &mut [[u8; 64]]));
             entry!($token, wide::$width::mix as wide(
                 plan: &Plan, starts: [&Starts<'_>; 2], gathered: Option<&[i64]>, sink: Sink,
                 out: &mut [u8]) -> usize);

@@ -24,6 +24,9 @@ pub mod v128 {
         /// Whether any bit is set.
         any(value: V) -> bool =
             _mm_movemask_epi8(_mm_cmpeq_epi32(value, _mm_setzero_si128())) != 0xFFFF;
+        /// Each two octets' sum.
+        couples8(value: V) -> V =
+            _mm_add_epi16(_mm_and_si128(value, _mm_set1_epi16(0xFF)), _mm_srli_epi16::<8>(value));
         /// The sum of a vector's 128-bit halves.
         halves32(value: V) -> __m128i = value;
     }
@@ -52,6 +55,8 @@ pub mod v256 {
         ));
         /// Whether any bit is set.
         any(value: V) -> bool = _mm256_testz_si256(value, value) == 0;
+        /// Each two octets' sum.
+        couples8(value: V) -> V = _mm256_maddubs_epi16(value, _mm256_set1_epi8(1));
         /// The sum of a vector's 128-bit halves.
         halves32(value: V) -> __m128i =
             _mm_add_epi32(_mm256_castsi256_si128(value), _mm256_extracti128_si256::<1>(value));
