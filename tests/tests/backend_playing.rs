@@ -93,6 +93,41 @@ fn two_guests_are_the_sum_of_both() {
     stage.players.iter().for_each(unhurt);
 }
 
+/// A tone that repeats every three frames, and another that is its opposite: where both are
+/// resampled at the same phases, and only there, nothing is left of them.
+#[test]
+fn guests_of_one_rate_are_resampled_in_step_whenever_they_begin() {
+    let params = Params {
+        rate: 44_100,
+        ..Params::stereo(4410, 1470)
+    };
+    let tone = |turn: usize, sign: i16, frames: usize| -> Vec<i16> {
+        let samples = (0..frames).map(|at| sign * [8_000, -3_000, -5_000][(at + turn) % 3]);
+        samples.flat_map(|sample| [sample; 2]).collect()
+    };
+    for later in [37, 101] {
+        // The longest silence while both play, with each shift that there can be.
+        let longest = [0, 1, 2].map(|turn| {
+            let mut stage = Stage::new();
+            stage.play(1, params, octets(&tone(0, 1, 26_460)));
+            stage.run_millis(later);
+            stage.play(2, params, octets(&tone(turn, -1, 13_230)));
+            stage.run_to_the_end(3);
+            stage.players.iter().for_each(unhurt);
+            let heard = stage.card.as_ref().unwrap().samples();
+            let first = heard.iter().position(|s| *s != 0).unwrap();
+            let last = heard.iter().rposition(|s| *s != 0).unwrap();
+            let sounds = heard[first..last].split(|s| s.abs() > 1);
+            sounds.map(<[i16]>::len).max().unwrap() / 2
+        });
+        assert_eq!(
+            longest.iter().filter(|&&frames| frames > 10_000).count(),
+            1,
+            "{longest:?}"
+        );
+    }
+}
+
 #[test]
 fn twenty_plays_in_a_row_each_drain_by_themselves() {
     let mut stage = Stage::new();

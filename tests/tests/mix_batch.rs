@@ -25,11 +25,15 @@ struct Scene {
     from: usize,
     /// The render in which it has nothing to play.
     dry: usize,
+    /// Whether it falls in with those that play when it begins.
+    falls_in: bool,
 }
 
 /// What is heard of `scene` when only stream `heard` of it is not muted; alone if so wanted.
 fn play(scene: &[Scene], heard: usize, alone: bool, tier: Tier) -> Vec<u8> {
     let mut mixer = Mixer::with_tier(CARD, tier);
+    // Who is not to be heard at all goes on beside it.
+    let mut elsewhere = Mixer::with_tier(CARD, tier);
     let mut voices: Vec<Voice> = Vec::new();
     for (index, stream) in scene.iter().enumerate() {
         let mut voice = Voice::new();
@@ -44,7 +48,7 @@ fn play(scene: &[Scene], heard: usize, alone: bool, tier: Tier) -> Vec<u8> {
             voice.set_gain(channel, -1_700);
             voice.set_mute(channel, index != heard);
         }
-        while !mixer.prepare(&voice) {}
+        while !mixer.prepare(&voice) || !elsewhere.prepare(&voice) {}
         voices.push(voice);
     }
     let rings: Vec<Vec<u8>> = (0..scene.len())
@@ -56,15 +60,29 @@ fn play(scene: &[Scene], heard: usize, alone: bool, tier: Tier) -> Vec<u8> {
     let mut used = vec![0; scene.len()];
     let mut out = Vec::new();
     for (render, &frames) in BLOCKS.iter().cycle().take(RENDERS).enumerate() {
-        let mut inputs = Vec::new();
+        for late in (0..scene.len()).filter(|&it| scene[it].falls_in && scene[it].from == render) {
+            let (before, rest) = voices.split_at_mut(late);
+            let (voice, after) = rest.split_first_mut().unwrap();
+            let mut others = before.iter().chain(&*after);
+            assert!(others.any(|other| voice.fall_in(other)));
+            let mut others = before.iter().chain(&*after);
+            let needs = |voice: &Voice| [1, 7, 48, 161].map(|count| voice.source_frames_for(count));
+            assert!(others.any(|other| needs(other) == needs(voice)));
+        }
+        let (mut inputs, mut others) = (Vec::new(), Vec::new());
         let each = scene
             .iter()
             .zip(&mut voices)
             .zip(rings.iter().zip(&mut used));
         for (index, ((stream, voice), (ring, used))) in each.enumerate() {
-            if render < stream.from || alone && index != heard {
+            if render < stream.from {
                 continue;
             }
+            let inputs = if alone && index != heard {
+                &mut others
+            } else {
+                &mut inputs
+            };
             let frame = stream.format.octets().unwrap() * usize::from(stream.channels);
             let octets = voice.source_frames_for(frames) * frame;
             let octets = if render == stream.dry { 0 } else { octets };
@@ -76,6 +94,7 @@ fn play(scene: &[Scene], heard: usize, alone: bool, tier: Tier) -> Vec<u8> {
             *used += octets;
         }
         let mut block = vec![0; frames * CARD.frame_octets()];
+        elsewhere.render(&mut others, frames, &mut block);
         mixer.render(&mut inputs, frames, &mut block);
         out.extend(block);
     }
@@ -91,9 +110,14 @@ fn streams_in_step_sound_as_each_does_alone() {
         drift,
         from,
         dry,
+        falls_in: false,
+    };
+    let late = |format, drift, from, dry| Scene {
+        falls_in: true,
+        ..stream(format, 44_100, 2, drift, from, dry)
     };
     let never = usize::MAX;
-    let scenes: [&[Scene]; 5] = [
+    let scenes: [&[Scene]; 6] = [
         // Two and two, and one that is left over.
         &[stream(F::S32Le, 44_100, 2, None, 0, never); 5],
         // Some begin later, at another phase, and one runs dry.
@@ -103,6 +127,14 @@ fn streams_in_step_sound_as_each_does_alone() {
             stream(F::S32Le, 44_100, 2, None, 0, never),
             stream(F::S16Le, 48_000, 2, None, 0, never),
             stream(F::S16Le, 44_100, 2, None, 3, 11),
+        ],
+        // Some begin later, at the phase of one that plays.
+        &[
+            late(F::S16Le, None, 5, never),
+            stream(F::S32Le, 44_100, 2, None, 0, 11),
+            late(F::S32Le, None, 3, 7),
+            stream(F::S32Le, 44_100, 2, Some(1_000_000), 0, never),
+            late(F::S32Le, Some(1_000_000), 9, never),
         ],
         // One channel; and eight, which is folded.
         &[

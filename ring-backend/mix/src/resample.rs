@@ -207,6 +207,20 @@ impl Resampler {
         self.cursor == other.cursor && self.channels == other.channels && self.plan == other.plan
     }
 
+    /// Takes the position of another that does just the same to any number of channels; whether
+    /// it does.
+    pub fn fall_in(&mut self, other: &Self) -> bool {
+        let there = Cursor {
+            phase: other.cursor.phase,
+            ..self.cursor
+        };
+        let same = self.plan == other.plan && there == other.cursor;
+        if same {
+            self.cursor = there;
+        }
+        same
+    }
+
     /// Input frames that the next `outputs` outputs take.
     #[must_use]
     pub const fn frames_for(&self, outputs: usize) -> usize {

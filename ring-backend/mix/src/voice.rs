@@ -243,6 +243,23 @@ impl Voice {
         self.fresh = true;
     }
 
+    /// Begins at the phase of `other`, which plays, if both are resampled in the same way and
+    /// nothing was rendered of this one since its start. That is less than one frame of the slower
+    /// side from where it would have begun, and from then on a mixer resamples the two at once,
+    /// which costs less. Call it before [`Voice::source_frames_for`]. Returns whether they are in
+    /// step.
+    pub fn fall_in(&mut self, other: &Self) -> bool {
+        let both = self.fresh && self.resamples && !other.fresh && other.resamples;
+        both && self.resampler.fall_in(&other.resampler)
+    }
+
+    /// Whether it resamples and nothing was rendered since its start.
+    #[inline]
+    #[must_use]
+    pub const fn begins(&self) -> bool {
+        self.fresh && self.resamples
+    }
+
     /// Frames of the card from a frame's way in to its way out.
     #[must_use]
     pub fn latency_frames(&self) -> u32 {
