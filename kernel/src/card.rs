@@ -13,14 +13,18 @@ use core::fmt;
 use drivers::Micros;
 use drivers::hda::CardError;
 use drivers::hda::card::{self as hda, Options};
+use drivers::hda::choice::{Choice, Pickup, Sounding};
+use drivers::hda::configuration;
 use drivers::hda::dictated::{BadWord, Dictated};
 use drivers::hda::jacks::Shown;
 use drivers::hda::levels::{self, Levels};
+use drivers::hda::pins::{Place, Purpose, Source};
 use drivers::hda::quirks::Quirks;
 use drivers::hda::verb::SampleBits;
 use drivers::pci::Address;
 use drivers::pci::audio::REGISTERS;
-use ring_backend::master::Master;
+use ring_backend::master::{self, Master};
+use ring_backend::route::{Routes, Terminal, Terminals};
 use ring_backend::world::{Card, CardFault, CardFormat, CardInput, CardSample, Nanos};
 
 /// Why there is no card; shown to the administrator as it is.
@@ -59,6 +63,7 @@ pub struct HdaCard {
     host: Option<Address>,
     id: u32,
     interrupt: Option<Interrupt>,
+    routes: Routes,
 }
 
 impl HdaCard {
@@ -85,12 +90,15 @@ impl HdaCard {
             ..*options
         };
         let card = hda::Card::bring_up(regs, &mut Dma, DriverClock, &options);
-        Ok(Self {
+        let mut found = Self {
             card: Box::new(card.map_err(NoCard::Hda)?),
             host: function.host,
             id: function.id,
             interrupt,
-        })
+            routes: Routes::default(),
+        };
+        found.look_at_routes();
+        Ok(found)
     }
 
     fn emulated(&self) -> bool {
@@ -139,21 +147,63 @@ impl HdaCard {
     pub fn follow_jacks(&mut self) -> bool {
         let changed = self.card.follow_jacks(Micros(time::now().0 / 1000));
         if changed {
+            self.look_at_routes();
             log!("jacks: {}", self.shown());
         }
         changed
     }
 
-    /// Makes the card as loud as dom0 wants it.
+    /// Finds out what there is, and what of it counts now.
+    fn look_at_routes(&mut self) {
+        let used = self.card.configuration();
+        let (mut present, mut live) = (Terminals::default(), Terminals::default());
+        let mut add = |terminal, counts: bool| {
+            present = present.with(terminal);
+            if counts {
+                live = live.with(terminal);
+            }
+        };
+        for output in used.outputs() {
+            add(output_terminal(output.purpose), self.card.sounds(output));
+        }
+        if !used.digital().is_empty() {
+            add(Terminal::Digital, self.card.sounds_digital());
+        }
+        let hears = self.card.jacks().mic(used);
+        for (index, input) in used
+            .inputs()
+            .iter()
+            .enumerate()
+            .filter(|(_, input)| !input.shared)
+        {
+            add(input_terminal(input), hears == Some(index));
+        }
+        self.routes = Routes { present, live };
+    }
+
+    /// Makes the card as loud as dom0 wants it, by the outputs that it wants.
     pub fn set_master(&mut self, master: Master) {
+        let choice = Choice {
+            sounding: match master.output {
+                master::Sounding::Auto => Sounding::Sensed,
+                master::Sounding::All => Sounding::All,
+                master::Sounding::Only(Terminal::Digital) => Sounding::Digital,
+                master::Sounding::Only(Terminal::Headphone) => Sounding::Only(Purpose::Headphones),
+                master::Sounding::Only(Terminal::LineOut) => Sounding::Only(Purpose::LineOut),
+                master::Sounding::Only(_) => Sounding::Only(Purpose::Speaker),
+            },
+            pickup: master.input.map(pickup),
+        };
         let levels = Levels {
             volume: master.volume,
             muted: master.muted,
             gain: master.gain,
+            choice,
         };
         if let Err(error) = self.card.set_levels(levels) {
             log!("card: levels: {error}");
         }
+        self.look_at_routes();
     }
 
     /// How loud the card is.
@@ -227,6 +277,10 @@ impl Card for HdaCard {
         }
     }
 
+    fn routes(&self) -> Routes {
+        self.routes
+    }
+
     fn start(&mut self) -> Result<(), CardFault> {
         self.card.start().map_err(fault)
     }
@@ -291,4 +345,39 @@ fn as_card_format(format: hda::Format) -> CardFormat {
             SampleBits::B32 => CardSample::S32 { bits: 32 },
         },
     }
+}
+
+const fn output_terminal(purpose: Purpose) -> Terminal {
+    match purpose {
+        Purpose::Speaker => Terminal::Speaker,
+        Purpose::Headphones => Terminal::Headphone,
+        Purpose::LineOut => Terminal::LineOut,
+    }
+}
+
+const fn input_terminal(input: &configuration::Input) -> Terminal {
+    match (input.source, input.place) {
+        (Source::Mic, Place::Internal) => Terminal::InternalMic,
+        (Source::Mic, Place::Outside) => Terminal::Mic,
+        (Source::Mic, Place::Front) => Terminal::FrontMic,
+        (Source::Mic, Place::Rear) => Terminal::RearMic,
+        (Source::Mic, Place::Dock) => Terminal::DockMic,
+        (Source::LineIn, _) => Terminal::LineIn,
+        (Source::Cd, _) => Terminal::Cd,
+        (Source::Aux, _) => Terminal::Aux,
+    }
+}
+
+const fn pickup(terminal: Terminal) -> Pickup {
+    let (source, place) = match terminal {
+        Terminal::InternalMic => (Source::Mic, Some(Place::Internal)),
+        Terminal::FrontMic => (Source::Mic, Some(Place::Front)),
+        Terminal::RearMic => (Source::Mic, Some(Place::Rear)),
+        Terminal::DockMic => (Source::Mic, Some(Place::Dock)),
+        Terminal::LineIn => (Source::LineIn, None),
+        Terminal::Cd => (Source::Cd, None),
+        Terminal::Aux => (Source::Aux, None),
+        _ => (Source::Mic, Some(Place::Outside)),
+    };
+    Pickup { source, place }
 }

@@ -113,6 +113,7 @@ fn main(boot: &Boot) -> ! {
     if let Some(card) = &card {
         backend.describe_jacks(&card.shown());
         backend.describe_levels(&card.levels());
+        backend.describe_routes(&card.routes());
     }
     heap::seal();
     let ready = Ready::now(entered);
@@ -129,6 +130,7 @@ fn main(boot: &Boot) -> ! {
             card.serve();
             if card.follow_jacks() {
                 backend.describe_jacks(&card.shown());
+                backend.describe_routes(&card.routes());
             }
         }
         let next = backend.poll(time::now(), &mut Xen, card.as_mut(), &mut ring);
@@ -138,6 +140,8 @@ fn main(boot: &Boot) -> ! {
         if let (Some(card), Some(master)) = (&mut card, backend.take_master()) {
             card.set_master(master);
             backend.describe_levels(&card.levels());
+            backend.describe_jacks(&card.shown());
+            backend.describe_routes(&card.routes());
             continue;
         }
         if backend.take_refusal() {

@@ -83,6 +83,11 @@ impl<P> Backend<P> {
         }
     }
 
+    /// Publishes what outputs and inputs have which names, and which of them count now.
+    pub fn describe_routes(&mut self, routes: &dyn fmt::Display) {
+        self.status.set_routes(routes);
+    }
+
     /// Publishes how the domain started.
     pub fn describe_start(&mut self, ready: &dyn fmt::Display) {
         self.status.set_ready(ready);
@@ -207,6 +212,9 @@ impl<P> Backend<P> {
         {
             self.plane
                 .set_policy(device.dom, self.policies.of(device.dom));
+        }
+        for slot in self.control.slots() {
+            self.control.misroute(slot, self.plane.misrouted(slot));
         }
     }
 

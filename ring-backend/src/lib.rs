@@ -34,6 +34,7 @@ pub mod pages;
 pub mod plane;
 pub mod policy;
 pub mod ring;
+pub mod route;
 pub mod seat;
 pub mod shadow;
 pub mod statistics;

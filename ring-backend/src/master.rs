@@ -3,26 +3,45 @@
 //! ```text
 //! control/master/volume  0.001 dB, at most 0, e.g. -6000
 //!               /mute    1 or 0
+//!               /output  auto, all, or the name of one output: what sounds, whatever is plugged in
 //! control/capture/gain   0.001 dB, e.g. 12000
+//!                /input  auto, or the name of the input to record from
 //! ```
 //!
-//! A node that is not there counts as 0, one that makes no sense as it did before. All are read when
+//! A node that is not there counts as 0 or `auto`, one that makes no sense as it did before. All are read when
 //! one of them changes.
 
+use crate::route::Terminal;
 use crate::world::Nanos;
 use crate::xenstore::{Client, Reply, StoreError, Ticket, signed};
 use core::fmt;
 
 /// The nodes, relative to this domain's directory.
-const NODES: [&str; 3] = [
+const NODES: [&str; 5] = [
     "control/master/volume",
     "control/master/mute",
     "control/capture/gain",
+    "control/master/output",
+    "control/capture/input",
 ];
 /// Most that a level can be, either way, in 0.001 dB.
 const MOST: i32 = 200_000;
+/// What `all` is as a value; names are 1 and more in their order, `auto` is 0.
+const ALL: i32 = -1;
 /// How long to wait after xenstore refused to answer.
 const RETRY_MILLIS: u64 = 1_000;
+
+/// Which outputs sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Sounding {
+    /// Those that what is plugged in lets sound.
+    #[default]
+    Auto,
+    /// Every one.
+    All,
+    /// One alone.
+    Only(Terminal),
+}
 
 /// What dom0 wants of the card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -33,6 +52,10 @@ pub struct Master {
     pub muted: bool,
     /// Of the input, in 0.001 dB.
     pub gain: i32,
+    /// Which outputs sound.
+    pub output: Sounding,
+    /// The input to record from; `None`: as what is plugged in has it.
+    pub input: Option<Terminal>,
 }
 
 /// Follows the nodes. One request in flight.
@@ -53,11 +76,17 @@ pub struct Masters {
 impl Masters {
     /// What counts now, if that is not what it was at the last call.
     pub fn take_change(&mut self) -> Option<Master> {
-        let [volume, muted, gain] = self.values;
+        let [volume, muted, gain, output, input] = self.values;
         core::mem::take(&mut self.changed).then_some(Master {
             volume,
             muted: muted != 0,
             gain,
+            output: match terminal(output) {
+                Some(only) => Sounding::Only(only),
+                None if output == ALL => Sounding::All,
+                None => Sounding::Auto,
+            },
+            input: terminal(input),
         })
     }
 
@@ -97,6 +126,11 @@ impl Masters {
     fn take(&mut self, node: usize, value: Option<&[u8]>) {
         let parsed = match value {
             None => Some(0),
+            Some(b"auto") if node > 2 => Some(0),
+            Some(b"all") if node == 3 => Some(ALL),
+            Some(name) if node > 2 => Terminal::from_name(name)
+                .filter(|terminal| terminal.is_output() == (node == 3))
+                .map(|terminal| terminal as i32 + 1),
             Some(value) => signed(value).filter(|value| match node {
                 0 => (-MOST..=0).contains(value),
                 1 => (0..=1).contains(value),
@@ -134,6 +168,12 @@ impl Masters {
     }
 }
 
+/// The terminal that a value of a node stands for.
+fn terminal(value: i32) -> Option<Terminal> {
+    let place = usize::try_from(value).ok()?.checked_sub(1)?;
+    Terminal::ALL.get(place).copied()
+}
+
 /// A node whose value makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadMaster(&'static str);
@@ -160,6 +200,7 @@ mod tests {
             volume: -6000,
             muted: true,
             gain: 12_000,
+            ..Master::default()
         };
         assert_eq!(masters.take_change(), Some(loud));
         assert_eq!(masters.take_change(), None);
@@ -178,6 +219,29 @@ mod tests {
             masters.take(node, Some(["-6000", "1", "12000"][node].as_bytes()));
         }
         assert_eq!(masters.fault(), None);
+        masters.take(3, Some(b"speaker"));
+        masters.take(4, Some(b"line-in"));
+        let routed = Master {
+            output: Sounding::Only(Terminal::Speaker),
+            input: Some(Terminal::LineIn),
+            ..loud
+        };
+        assert_eq!(masters.take_change(), Some(routed));
+        for (node, bad) in [(3, "mic"), (4, "speaker"), (4, "all"), (3, "0")] {
+            masters.take(node, Some(bad.as_bytes()));
+            assert_eq!(masters.take_change(), Some(routed), "{bad}");
+            masters.take(node, Some(["speaker", "line-in"][node - 3].as_bytes()));
+            assert_eq!(masters.take_change(), Some(routed), "{bad}");
+        }
+        masters.take(3, Some(b"all"));
+        masters.take(4, None);
+        let all = Master {
+            output: Sounding::All,
+            ..loud
+        };
+        assert_eq!(masters.take_change(), Some(all));
+        masters.take(3, Some(b"auto"));
+        assert_eq!(masters.take_change(), Some(loud));
         masters.take(0, None);
         assert_eq!(masters.take_change().map(|master| master.volume), Some(0));
     }

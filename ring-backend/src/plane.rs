@@ -19,6 +19,7 @@ use crate::link::{DeviceLink, DeviceSlot, Direction};
 use crate::meter::Meter;
 use crate::mix::{MAX_VOICES, Mixer, Voice};
 use crate::policy::Policy;
+use crate::route::{Misrouted, Routes};
 use crate::seat::{Counter, Seat};
 use crate::statistics::Statistics;
 use crate::stream::Moment;
@@ -69,6 +70,7 @@ pub struct Plane<W: World> {
     intake: Intake,
     /// What the card hears.
     input: Option<CardFormat>,
+    routes: Routes,
     scratch: Box<[u8; PAGE_OCTETS]>,
     out: Box<[u8]>,
     /// The seat that is served first in the next turn.
@@ -93,6 +95,7 @@ impl<W: World> Plane<W> {
             meter: Meter::new(),
             intake: Intake::default(),
             input: None,
+            routes: Routes::default(),
             scratch: Box::new([0; PAGE_OCTETS]),
             out: vec![0; out].into_boxed_slice(),
             first: 0,
@@ -155,7 +158,27 @@ impl<W: World> Plane<W> {
     pub fn set_policy(&mut self, dom: DomId, policy: Policy) {
         for (seat, voice) in self.seats.iter_mut().zip(&mut self.voices) {
             if let Some(seat) = seat.as_mut().filter(|seat| seat.dom() == dom) {
-                seat.stream_mut().set_policy(policy, voice);
+                seat.set_policy(policy, self.routes, voice);
+            }
+        }
+    }
+
+    /// The first of a device's streams that is routed to what the card does not have.
+    #[must_use]
+    pub fn misrouted(&self, slot: DeviceSlot) -> Option<Misrouted> {
+        let mut seats = self.seats.iter().flatten();
+        seats.find_map(|seat| seat.misrouted(self.routes).filter(|_| seat.slot() == slot))
+    }
+
+    /// Follows which outputs sound and which input is recorded from.
+    fn follow<C: Card>(&mut self, card: Option<&C>) {
+        let routes = card.map(Card::routes).unwrap_or_default();
+        if self.routes != routes {
+            self.routes = routes;
+            for (seat, voice) in self.seats.iter_mut().zip(&mut self.voices) {
+                if let Some(seat) = seat {
+                    seat.route(routes, voice);
+                }
             }
         }
     }
@@ -168,6 +191,7 @@ impl<W: World> Plane<W> {
         mut card: Option<&mut C>,
     ) -> Option<Nanos> {
         self.engine.advance(now, card.as_deref_mut());
+        self.follow(card.as_deref());
         let input = card.as_deref_mut().and_then(Card::input);
         self.input = input.map(|input| input.format());
         let requests = self.serve(now, world);

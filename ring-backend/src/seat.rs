@@ -1,12 +1,16 @@
 //! One stream of a connected device: its pages and ports, and whose turn it is on them.
 
+mod routing;
+
 use crate::allowance::Allowance;
 use crate::arena::Arena;
 use crate::channel::{EventChannel, RequestChannel};
 use crate::hw_params::Rules;
 use crate::link::{DeviceSlot, StreamLink};
 use crate::mix::{Mixer, Voice};
+use crate::policy::Policy;
 use crate::ring::BrokenRing;
+use crate::route::Terminal;
 use crate::stream::{Desk, Moment, Reply, Stream};
 use crate::wire::{Answer, Operation, Refusal, Request, Trigger, response};
 use crate::world::{DomId, EventFault, GrantFault, Nanos, PAGE_OCTETS, World};
@@ -87,6 +91,10 @@ pub struct Seat<W: World> {
     leaving: bool,
     /// Nothing is served any more once the stream is closed.
     last: bool,
+    /// What dom0 lets the guest do.
+    policy: Policy,
+    /// Where its `unique-id` routes it; `None`: nowhere in particular.
+    terminal: Option<Terminal>,
 }
 
 impl<W: World> Seat<W> {
@@ -127,6 +135,8 @@ impl<W: World> Seat<W> {
             reported: false,
             leaving: false,
             last: false,
+            policy: Policy::default(),
+            terminal: routing::terminal(&link.config),
         })
     }
 

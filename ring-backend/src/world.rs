@@ -3,6 +3,7 @@
 //! The kernel implements these over hypercalls, the tests over plain memory. Every method is
 //! bounded and none blocks.
 
+use crate::route::Routes;
 pub use mix::card::{CardFormat, CardSample};
 
 /// A point on the domain's monotonic clock, in nanoseconds.
@@ -175,6 +176,11 @@ pub trait Card {
     fn position(&mut self, now: Nanos) -> Result<u64, CardFault>;
     /// Writes whole frames in the card's format at frame `at`; wraps round the ring's end.
     fn write(&mut self, at: u64, frames: &[u8]);
+    /// Its outputs and inputs, and which of them sound and are recorded from now.
+    fn routes(&self) -> Routes {
+        Routes::default()
+    }
+
     /// What the card hears with; `None`: nothing.
     fn input(&mut self) -> Option<&mut dyn CardInput> {
         None

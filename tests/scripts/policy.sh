@@ -53,6 +53,12 @@ sleep 3
 xl vsnd-list tone
 audioctl status
 audioctl top --rounds 2 | grep '\[#' || exit
+# It is routed to what the card has; to what it has not only by hand, and is silent then.
+audioctl route tone speaker && exit 1
+audioctl route tone line-out || exit
+xenstore-write /local/domain/$(xl domid audiodom)/control/policy/$(xl domid tone)/output speaker
+sleep 2
+xenstore-read /local/domain/$(xl domid audiodom)/data/guest/$(xl domid tone)/0/error | grep 'no speaker' || exit
 xl destroy tone || exit
 cat /run/agent.log
 audioctl status

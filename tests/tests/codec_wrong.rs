@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use drivers::Clock;
 use drivers::hda::card::{Card, Options};
+use drivers::hda::choice::{Choice, Sounding};
 use drivers::hda::levels::Levels;
+use drivers::hda::pins::Purpose;
 use tests::fake::seed::Seed;
 use tests::hda_sim::codec::Codec;
 use tests::hda_sim::corpus::Corpus;
@@ -56,6 +58,15 @@ fn live(card: &mut SimCard, machine: &Machine, seed: &mut Seed, what: &str) {
                     volume: -(seed.below(100_000) as i32),
                     muted: seed.below(3) == 0,
                     gain: seed.below(80_000) as i32 - 40_000,
+                    choice: Choice {
+                        sounding: match seed.below(4) {
+                            0 => Sounding::All,
+                            1 => Sounding::Only(Purpose::Speaker),
+                            2 => Sounding::Digital,
+                            _ => Sounding::Sensed,
+                        },
+                        pickup: None,
+                    },
                 };
                 let _ = within(machine, 50_000, what, || card.set_levels(levels));
                 assert!(!card.levels().to_string().is_empty());

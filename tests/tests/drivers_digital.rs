@@ -2,7 +2,9 @@
 
 use drivers::Clock;
 use drivers::hda::card::{Card, Options};
+use drivers::hda::choice::{Choice, Sounding};
 use drivers::hda::levels::Levels;
+use drivers::hda::pins::Purpose;
 use tests::hda_sim::codec::{Codec, Kind, Widget};
 use tests::hda_sim::{Machine, Model, SimClock, SimPage, SimRegs, codecs};
 
@@ -108,6 +110,58 @@ fn headphones_do_not_silence_it_and_mute_does() {
         card.set_levels(levels).expect("it is set");
         let heard = loud(play(&mut card, &machine, pins));
         assert_eq!(heard, [!muted, false, !muted]);
+    }
+}
+
+#[test]
+fn what_a_person_chooses_sounds_whatever_is_plugged_in() {
+    for rested in [false, true] {
+        for plugged in [false, true] {
+            let (mut card, machine) = bring_up(codec(B24, 0x10, 0x0145_1150));
+            let pins = [HEADPHONES, SPEAKER, SPDIF];
+            let loud = |heard: [Vec<u8>; 3]| heard.map(|samples| !samples.is_empty());
+            machine.plug(0, HEADPHONES, plugged);
+            card.start().expect("it starts");
+            let sensed = [true, !plugged, true];
+            assert_eq!(loud(play(&mut card, &machine, pins)), sensed);
+            for (sounding, wanted) in [
+                (Sounding::All, [true; 3]),
+                (Sounding::Only(Purpose::Speaker), [false, true, false]),
+                (Sounding::Only(Purpose::Headphones), [true, false, false]),
+                (Sounding::Digital, [false, false, true]),
+                // There is none.
+                (Sounding::Only(Purpose::LineOut), sensed),
+                (Sounding::Sensed, sensed),
+            ] {
+                if rested {
+                    card.stop().expect("it stops");
+                    while let Some(next) = card.rest(machine.clock().now()) {
+                        let now = machine.clock().now();
+                        machine.pass(next.since(now).0 + 1);
+                    }
+                }
+                let levels = Levels {
+                    choice: Choice {
+                        sounding,
+                        pickup: None,
+                    },
+                    ..Levels::default()
+                };
+                card.set_levels(levels).expect("it is set");
+                if rested {
+                    card.start().expect("it starts");
+                }
+                let heard = loud(play(&mut card, &machine, pins));
+                assert_eq!(
+                    heard, wanted,
+                    "{sounding:?}, plugged {plugged}, rested {rested}"
+                );
+                let told = card.configuration().outputs().iter();
+                let told = told.map(|output| card.sounds(output));
+                assert!(told.eq([wanted[0], wanted[1]]), "{sounding:?}");
+                assert_eq!(card.sounds_digital(), wanted[2], "{sounding:?}");
+            }
+        }
     }
 }
 

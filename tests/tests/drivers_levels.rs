@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use drivers::Clock;
 use drivers::hda::CardError;
 use drivers::hda::card::{Card, Options};
+use drivers::hda::choice::{Choice, Sounding};
 use drivers::hda::levels::Levels;
 use tests::hda_sim::codec::{Codec, Kind, Widget};
 use tests::hda_sim::corpus::Corpus;
@@ -16,11 +17,17 @@ const QUIET: Levels = Levels {
     volume: -6000,
     muted: false,
     gain: 0,
+    choice: NO_CHOICE,
 };
 const MUTED: Levels = Levels {
     volume: 0,
     muted: true,
     gain: 0,
+    choice: NO_CHOICE,
+};
+const NO_CHOICE: Choice = Choice {
+    sounding: Sounding::Sensed,
+    pickup: None,
 };
 
 fn bring_up(codec: Codec) -> Result<(SimCard, Machine), CardError> {

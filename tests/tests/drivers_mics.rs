@@ -3,6 +3,9 @@
 
 use drivers::Clock;
 use drivers::hda::card::{Card, Options};
+use drivers::hda::choice::{Choice, Pickup};
+use drivers::hda::levels::Levels;
+use drivers::hda::pins::{Place, Source};
 use drivers::hda::verb::{CodecAddress, Nid, Verb, Verbs};
 use tests::hda_sim::codec::{Codec, Kind, Widget};
 use tests::hda_sim::{Faults, Machine, Model, SimClock, SimPage, SimRegs, heard_at};
@@ -97,6 +100,47 @@ fn pins(recorded: &[u8]) -> Vec<(u8, usize)> {
         }
     }
     pins
+}
+
+#[test]
+fn the_microphone_that_a_person_chose_is_recorded_from_whatever_is_plugged_in() {
+    for (name, codec) in ways() {
+        let machine = Machine::new(Model::Chip, [(0, codec)]);
+        let mut card = bring_up(&machine);
+        machine.plug(0, JACK, true);
+        card.start().expect("it plays");
+        card.start_input().expect("it records");
+        let mut recorded = Vec::new();
+        record(&mut card, &machine, &mut recorded, 500);
+        let at = |place| {
+            Some(Pickup {
+                source: Source::Mic,
+                place: Some(place),
+            })
+        };
+        // There is none at the front.
+        for pickup in [
+            at(Place::Internal),
+            at(Place::Front),
+            at(Place::Internal),
+            None,
+        ] {
+            let choice = Choice {
+                pickup,
+                ..Choice::default()
+            };
+            let levels = Levels {
+                choice,
+                ..Levels::default()
+            };
+            card.set_levels(levels).expect("it is set");
+            record(&mut card, &machine, &mut recorded, 500);
+        }
+        let heard = pins(&recorded).into_iter().filter(|pin| pin.0 != 0);
+        let heard: Vec<u8> = heard.map(|pin| pin.0).collect();
+        let wanted = [INTERNAL, JACK, INTERNAL, JACK, INTERNAL, JACK];
+        assert_eq!(heard, wanted, "{name}");
+    }
 }
 
 #[test]

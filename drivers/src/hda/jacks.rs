@@ -12,8 +12,9 @@
 use core::fmt;
 
 use super::bring_up::{self, drive, silence};
-use super::card::{Card, TAG};
+use super::card::Card;
 use super::chips;
+use super::choice::Choice;
 use super::codec::Codec;
 use super::configuration::{Configuration, Output};
 use super::pins::Purpose;
@@ -51,6 +52,8 @@ pub struct Jacks {
     failures: u8,
     /// Nothing is to be heard, whatever is plugged in.
     muted: bool,
+    /// What a person would rather have.
+    pub(super) choice: Choice,
 }
 
 impl Jacks {
@@ -69,11 +72,14 @@ impl Jacks {
         input.senses.then(|| self.has(at))
     }
 
-    /// The input to record from, by its index: of microphones that take over from each other the
+    /// The input to record from, by its index: the one that was chosen, if there is such; of microphones that take over from each other the
     /// last that is plugged in, otherwise the first input that is not plainly unplugged. Never the
     /// headphone jack, which plays.
     #[must_use]
     pub fn mic(&self, configuration: &Configuration) -> Option<usize> {
+        if let Some(chosen) = self.choice.input(configuration) {
+            return Some(chosen);
+        }
         let plugged = |&index: &usize| self.input(configuration, index) != Some(false);
         let auto = configuration.auto_mic().filter(plugged).last();
         let own = || {
@@ -91,6 +97,14 @@ impl Jacks {
     /// Whether an output is to be heard: headphones silence the others, line-outs silence
     /// speakers, where their jacks are watched.
     fn wanted(&self, configuration: &Configuration, output: &Output) -> bool {
+        !self.muted && self.sounds(configuration, output)
+    }
+
+    /// The same for a card that is not muted.
+    pub(super) fn sounds(&self, configuration: &Configuration, output: &Output) -> bool {
+        if let Some(chosen) = self.choice.sounds(configuration, output) {
+            return chosen;
+        }
         let watched = |pin: Nid| configuration.watched().contains(&pin);
         let plugged = |purpose| {
             let outputs = configuration.outputs().iter().enumerate();
@@ -98,7 +112,6 @@ impl Jacks {
             of.any(|(index, _)| self.has(index))
         };
         match output.purpose {
-            _ if self.muted => false,
             Purpose::Headphones => true,
             Purpose::LineOut => !plugged(Purpose::Headphones),
             Purpose::Speaker => !plugged(Purpose::Headphones) && !plugged(Purpose::LineOut),
@@ -165,6 +178,7 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
 
     /// Lets every output be heard that is to be, after all paths were set up anew.
     pub(super) fn drive_outputs(&mut self) -> Result<(), VerbFault> {
+        let stream = self.digital_stream();
         let Self {
             controller,
             codec,
@@ -192,7 +206,6 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
                 silence(controller, codec, output)?;
             }
         }
-        let stream = (!known.muted).then_some(TAG);
         bring_up::drive_digital(controller, codec, configuration, stream)?;
         bring_up::amplify_for_others(controller, codec, configuration)
     }

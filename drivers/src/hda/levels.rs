@@ -11,7 +11,8 @@ use heapless::Vec;
 
 use super::CardError;
 use super::bring_up::drive_digital;
-use super::card::{Card, TAG};
+use super::card::Card;
+use super::choice::Choice;
 use super::configuration::{Configuration, Input, OUTPUTS, Output};
 use super::graph::{AmpCaps, Graph};
 use super::path::AmpAt;
@@ -33,6 +34,8 @@ pub struct Levels {
     pub muted: bool,
     /// Of the input, in 0.001 dB.
     pub gain: i32,
+    /// By which outputs, and of which input.
+    pub choice: Choice,
 }
 
 /// The amplifier of an output or input and what it can do.
@@ -142,19 +145,20 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
     pub fn set_levels(&mut self, levels: Levels) -> Result<(), CardError> {
         self.levels = levels;
         self.jacks.mute(levels.muted);
+        self.jacks.choice = levels.choice;
         if !matches!(self.power, Power::On { .. }) {
             return Ok(());
         }
         let now = self.controller.clock.now();
         self.look_now(now);
         self.controller.limit_verbs(Some(now.plus(VERBS)));
+        let stream = self.digital_stream();
         let Self {
             controller,
             codec,
             configuration,
             ..
         } = self;
-        let stream = (!levels.muted).then_some(TAG);
         let set = drive_digital(controller, codec, configuration, stream)
             .and_then(|()| self.set_volumes())
             .and_then(|()| self.set_input_gain());

@@ -10,6 +10,7 @@ mod bring_up_input;
 mod capabilities;
 pub mod card;
 pub mod chips;
+pub mod choice;
 pub mod codec;
 pub mod configuration;
 pub mod controller;

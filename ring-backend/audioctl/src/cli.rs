@@ -1,10 +1,10 @@
 //! The command line.
 
-use crate::policy::{self, DEFAULT, MASTER};
+use crate::policy::{self, CAPTURE, DEFAULT, MASTER};
 use crate::reattach::{self, Lost};
 use crate::session::Session;
 use crate::store::Store;
-use crate::{agent, status, top, volume};
+use crate::{agent, route, status, top, volume};
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -69,6 +69,20 @@ enum Command {
         /// What it may
         right: Right,
     },
+    /// Lets a guest be heard on one of the card's outputs alone, or says which output sounds at all,
+    /// or which input is recorded from
+    ///
+    /// All outputs that sound play one mix: a guest that is routed to headphones is heard while they
+    /// are what sounds, and never by the speakers. Which outputs and inputs the card has is in
+    /// `audioctl status`.
+    Route {
+        /// The guest's name or number; @default for all that nothing was said of, @master for what
+        /// sounds at all, @capture for what is recorded from
+        guest: String,
+        /// all, speaker, headphone, line-out or digital; for @master auto as well, by what is plugged
+        /// in; for @capture auto, internal-mic, front-mic, rear-mic, dock-mic, mic, line-in, cd or aux
+        terminal: String,
+    },
     /// Forgets all that was said of a guest
     Forget(Whose),
     /// Gives guests of an audio domain that was restarted their devices back, without their restart
@@ -103,7 +117,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct Whose {
     /// The guest's name as `xl list` shows it, or its number; @default for all that nothing was
-    /// said of, @master for the card itself
+    /// said of, @master for the card itself, @capture for its input
     guest: String,
 }
 
@@ -146,6 +160,11 @@ pub fn run(cli: &Cli, open: impl FnOnce() -> Result<Store>, out: &mut dyn Write)
             session.project()?;
             top::run(&mut session, *rounds, out)
         }
+        Command::Volume { of, .. } | Command::Mute(of) | Command::Unmute(of)
+            if of.guest == CAPTURE =>
+        {
+            bail!("{CAPTURE}: has a route alone")
+        }
         Command::Volume { of, volume } => {
             let value = volume::parse(volume).context(of.guest.clone())?;
             if of.guest == MASTER && value > 0 {
@@ -154,30 +173,37 @@ pub fn run(cli: &Cli, open: impl FnOnce() -> Result<Store>, out: &mut dyn Write)
             set(
                 &mut session,
                 cli,
-                of,
+                &of.guest,
                 &[("volume", &value.to_string())],
                 out,
             )
         }
-        Command::Mute(of) => set(&mut session, cli, of, &[("mute", "1")], out),
-        Command::Unmute(of) => set(&mut session, cli, of, &[("mute", "0")], out),
-        Command::Mic { of, .. } if of.guest == MASTER => {
-            bail!("{MASTER}: the microphone is allowed to guests, not to the card")
+        Command::Mute(of) => set(&mut session, cli, &of.guest, &[("mute", "1")], out),
+        Command::Unmute(of) => set(&mut session, cli, &of.guest, &[("mute", "0")], out),
+        Command::Mic { of, .. } if [MASTER, CAPTURE].contains(&of.guest.as_str()) => {
+            bail!(
+                "{}: the microphone is allowed to guests, not to the card",
+                of.guest
+            )
         }
         Command::Mic { of, right } => {
             let word = match right {
                 Right::Allow => "allow",
                 Right::Deny => "deny",
             };
-            set(&mut session, cli, of, &[("mic", word)], out)
+            set(&mut session, cli, &of.guest, &[("mic", word)], out)
+        }
+        Command::Route { guest, terminal } => {
+            let leaf = route::node(&mut session, guest, terminal)?;
+            set(&mut session, cli, guest, &[(leaf, terminal)], out)
         }
         Command::Forget(of) => {
             let name = session.policy_name(&of.guest)?;
             policy::forget(&mut session.store, &name).context(name.clone())?;
-            if let Some(audio) = session.audio().filter(|_| name == MASTER) {
-                policy::forget_master(&mut session.store, &audio)?;
+            if let Some(audio) = session.audio() {
+                policy::forget_card(&mut session.store, &audio, &name)?;
             }
-            set(&mut session, cli, of, &[], out)
+            set(&mut session, cli, &of.guest, &[], out)
         }
         Command::Reattach { guest } => bring_back(&mut session, cli, guest.as_deref(), out),
         Command::Agent { reattach } => agent::run(&mut session, *reattach, out),
@@ -190,16 +216,16 @@ pub fn run(cli: &Cli, open: impl FnOnce() -> Result<Store>, out: &mut dyn Write)
 fn set(
     session: &mut Session,
     cli: &Cli,
-    of: &Whose,
+    guest: &str,
     nodes: &[(&str, &str)],
     out: &mut dyn Write,
 ) -> Result<()> {
-    let name = session.policy_name(&of.guest)?;
+    let name = session.policy_name(guest)?;
     for (leaf, value) in nodes {
         policy::remember(&mut session.store, &name, leaf, value).context(name.clone())?;
     }
     session.project().context(name.clone())?;
-    let card = name == MASTER;
+    let card = [MASTER, CAPTURE].contains(&name.as_str());
     let mut counts = policy::remembered(&mut session.store, &name)?;
     if !card {
         counts = counts.or(&policy::remembered(&mut session.store, DEFAULT)?);
@@ -215,10 +241,10 @@ fn set(
         return print_json(out, &object);
     }
     let when = when.map(|when| format!(" ({when})")).unwrap_or_default();
-    let text = if card {
-        counts.loudness()
-    } else {
-        counts.text()
+    let text = match name.as_str() {
+        MASTER => counts.loudness(),
+        CAPTURE => counts.recorded(),
+        _ => counts.text(),
     };
     writeln!(out, "{name}: {text}{when}")?;
     Ok(())

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod domains;
 pub mod policy;
 pub mod reattach;
+pub mod route;
 pub mod session;
 pub mod status;
 pub mod store;

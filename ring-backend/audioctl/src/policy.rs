@@ -14,8 +14,10 @@ const ROOT: &str = "/local/audiodom/policy";
 pub const DEFAULT: &str = "@default";
 /// Stands for the card itself: how loud everybody is together.
 pub const MASTER: &str = "@master";
+/// Stands for the card's input: what is recorded from.
+pub const CAPTURE: &str = "@capture";
 /// The nodes of a policy.
-const LEAVES: [&str; 3] = ["volume", "mute", "mic"];
+const LEAVES: [&str; 5] = ["volume", "mute", "mic", "output", "input"];
 
 /// One guest's policy: the nodes that were set, with their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +42,18 @@ impl Policy {
         Some(self.0.get("mic")? == "allow")
     }
 
+    /// The output that it is heard on alone, or that sounds alone; `None`: nothing was said.
+    #[must_use]
+    pub fn output(&self) -> Option<&str> {
+        self.0.get("output").map(String::as_str)
+    }
+
+    /// The input that is recorded from, if that was said.
+    #[must_use]
+    pub fn input(&self) -> Option<&str> {
+        self.0.get("input").map(String::as_str)
+    }
+
     /// What counts, where `default` stands in for what was not said.
     #[must_use]
     pub fn or(&self, default: &Self) -> Self {
@@ -56,6 +70,8 @@ impl Policy {
             "volume_db": f64::from(volume) / 1_000.0,
             "muted": self.muted().unwrap_or(false),
             "microphone": self.microphone().unwrap_or(false),
+            "output": self.output(),
+            "input": self.input(),
         })
     }
 
@@ -63,11 +79,24 @@ impl Policy {
     #[must_use]
     pub fn loudness(&self) -> String {
         let muted = self.muted() == Some(true);
+        let output = match self.output() {
+            None | Some("all" | "auto") => String::new(),
+            Some(output) => format!(", on {output} alone"),
+        };
         format!(
-            "volume {}, {}",
+            "volume {}, {}{output}",
             volume::show(self.volume().unwrap_or(0)),
             if muted { "muted" } else { "not muted" },
         )
+    }
+
+    /// For people: of what is recorded from.
+    #[must_use]
+    pub fn recorded(&self) -> String {
+        match self.input() {
+            None | Some("auto") => "records from what is plugged in".to_owned(),
+            Some(input) => format!("records from {input}"),
+        }
     }
 
     /// For people: of a guest.
@@ -87,7 +116,7 @@ impl Policy {
 
 /// A guest's name as the name of a node: xenstore knows letters, digits, `-`, `_`, `@` and `/`.
 fn escaped(name: &str) -> String {
-    if [DEFAULT, MASTER].contains(&name) {
+    if [DEFAULT, MASTER, CAPTURE].contains(&name) {
         return name.to_owned();
     }
     name.bytes().fold(String::new(), |mut node, octet| {
@@ -143,9 +172,11 @@ fn read(store: &mut Store, directory: &str) -> Result<Policy> {
 pub fn project(store: &mut Store, audio: &Domain, running: &[Domain]) -> Result<()> {
     let control = format!("{}/control", directory(audio.id));
     // What somebody else wrote there, who says nothing here, stays.
-    let master = remembered(store, MASTER)?;
-    if master != Policy::default() {
-        give(store, &format!("{control}/master"), &master)?;
+    for (whose, part) in [(MASTER, "master"), (CAPTURE, "capture")] {
+        let said = remembered(store, whose)?;
+        if said != Policy::default() {
+            give(store, &format!("{control}/{part}"), &said)?;
+        }
     }
     let root = format!("{control}/policy");
     let guests = running.iter().filter(|guest| guest.id != audio.id);
@@ -180,12 +211,18 @@ fn give(store: &mut Store, directory: &str, policy: &Policy) -> Result<()> {
     Ok(())
 }
 
-/// Takes from the audio domain what was said of the card.
+/// Takes from the audio domain what was said of the card, or of its input.
 ///
 /// # Errors
 /// xenstored refused.
-pub fn forget_master(store: &mut Store, audio: &Domain) -> Result<()> {
-    store.remove(&format!("{}/control/master", directory(audio.id)))
+pub fn forget_card(store: &mut Store, audio: &Domain, whose: &str) -> Result<()> {
+    let node = match whose {
+        MASTER => "master",
+        // Its gain is set by hand.
+        CAPTURE => "capture/input",
+        _ => return Ok(()),
+    };
+    store.remove(&format!("{}/control/{node}", directory(audio.id)))
 }
 
 #[cfg(test)]
@@ -202,6 +239,7 @@ mod tests {
             "a/b",
             "@default",
             "@master",
+            "@capture",
             "_40default",
             "ü",
         ];

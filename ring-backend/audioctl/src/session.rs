@@ -1,7 +1,7 @@
 //! One run of a command: the connection, the audio domain, and who else runs.
 
 use crate::domains::{self, Domain};
-use crate::policy::{self, DEFAULT, MASTER};
+use crate::policy::{self, CAPTURE, DEFAULT, MASTER};
 use crate::store::Store;
 use anyhow::{Result, anyhow, bail};
 
@@ -73,7 +73,7 @@ impl Session {
     /// # Errors
     /// It is the audio domain, or cannot be any domain's name.
     pub fn policy_name(&self, guest: &str) -> Result<String> {
-        if [DEFAULT, MASTER].contains(&guest) {
+        if [DEFAULT, MASTER, CAPTURE].contains(&guest) {
             return Ok(guest.to_owned());
         }
         let name = self.guest(guest).map_or(guest, |guest| &guest.name);

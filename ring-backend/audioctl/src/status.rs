@@ -16,7 +16,7 @@ pub struct Report {
     pub name: String,
     /// Its number, while it runs.
     pub id: Option<u32>,
-    /// Its own words: `state`, `card`, `ready`, `policy`, `mic`, `held`, as far as it has them.
+    /// Its own words: `state`, `card`, `routes`, `ready`, `policy`, `mic`, `held`, as far as it has them.
     pub words: Vec<(&'static str, String)>,
     /// Its guests.
     pub guests: Vec<Guest>,
@@ -66,7 +66,9 @@ impl Stream {
         )
     }
 
-    fn word(&self, key: &str) -> Option<&str> {
+    /// A word of the line.
+    #[must_use]
+    pub fn word(&self, key: &str) -> Option<&str> {
         let found = self.0.iter().find(|(word, _)| word == key);
         found.map(|(_, value)| value.as_str())
     }
@@ -172,7 +174,7 @@ pub fn look(session: &mut Session) -> Result<Report> {
     };
     let data = format!("{}/data", directory(audio.id));
     let store = &mut session.store;
-    for leaf in ["state", "card", "ready", "policy", "mic", "held"] {
+    for leaf in ["state", "card", "routes", "ready", "policy", "mic", "held"] {
         if let Some(value) = store.read(&format!("{data}/{leaf}"))? {
             report.words.push((leaf, value));
         }
@@ -279,6 +281,11 @@ impl Report {
         }
         if let Some(card) = word("card") {
             line(format_args!("card: {card}"));
+        }
+        if let Some(routes) = word("routes").map(|line| Stream::parse(line)) {
+            let all = |key| routes.word(key).unwrap_or("-").replace(',', " ");
+            let (present, live) = (all("present"), all("live"));
+            line(format_args!("routes: {present}; now: {live}"));
         }
         if let Some(fault) = word("policy") {
             line(format_args!("wrong: {fault}"));

@@ -2,6 +2,7 @@
 
 use super::ask::{Got, Path};
 use crate::link::DeviceSlot;
+use crate::route::Misrouted;
 use crate::world::{DomId, Nanos};
 use crate::xenbus::{Machine, Seen, State};
 use core::fmt::{self, Write};
@@ -60,6 +61,8 @@ pub(super) struct Device {
     pub(super) error: String<ERROR_OCTETS>,
     /// The `error` node is not what `error` says.
     pub(super) error_unwritten: bool,
+    /// What `error` says is this.
+    pub(super) misrouted: Option<Misrouted>,
     pub(super) streams: u8,
     pub(super) captures: u16,
     pace: Pace,
@@ -79,6 +82,7 @@ impl Device {
             due: None,
             error: String::new(),
             error_unwritten: false,
+            misrouted: None,
             streams: 0,
             captures: 0,
             pace: Pace::default(),
@@ -92,6 +96,7 @@ impl Device {
 
     /// Keeps what is wrong, cut to its room, or that nothing is.
     pub(super) fn set_error(&mut self, error: &dyn fmt::Display) {
+        self.misrouted = None;
         let old = core::mem::take(&mut self.error);
         let mut room = Cut(&mut self.error);
         // Cut never fails.

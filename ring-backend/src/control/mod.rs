@@ -14,6 +14,7 @@ pub use device::{DeviceView, ERROR_OCTETS};
 use crate::config::Survey;
 use crate::link::{DeviceLink, DeviceSlot};
 use crate::policy::Policy;
+use crate::route::Misrouted;
 use crate::statistics::{Held, Statistics};
 use crate::world::{Card, DomId, Nanos};
 use crate::xenstore::{Client, PAYLOAD_OCTETS, Refused, Reply, StoreError, Ticket, index, names};
@@ -57,6 +58,12 @@ pub trait DataPlane<W> {
     /// Lets a guest's connected devices do what `policy` says from now on; one that connects later
     /// may not use the microphone until this is called again.
     fn set_policy(&mut self, dom: DomId, policy: Policy);
+
+    /// What of a connected device is routed to what the card does not have.
+    fn misrouted(&self, slot: DeviceSlot) -> Option<Misrouted> {
+        let _ = slot;
+        None
+    }
 
     /// Serves every device and the card. Returns when to be called next if nothing happens;
     /// `None` while no sound moves.
@@ -230,6 +237,23 @@ impl Control {
             device.machine.fault();
             device.set_error(fault);
             device.stir = true;
+            self.changes = self.changes.wrapping_add(1);
+        }
+    }
+
+    /// Says, or no longer, what a connected device is routed to and cannot have. It goes on, and
+    /// an error that stands stays.
+    pub fn misroute(&mut self, slot: DeviceSlot, fault: Option<Misrouted>) {
+        if let Some(Some(device)) = self.devices.get_mut(usize::from(slot.0))
+            && device.machine.is_linked()
+            && device.misrouted != fault
+            && (device.misrouted.is_some() || device.error.is_empty())
+        {
+            match fault {
+                Some(fault) => device.set_error(&fault),
+                None => device.set_error(&""),
+            }
+            device.misrouted = fault;
             self.changes = self.changes.wrapping_add(1);
         }
     }

@@ -4,6 +4,7 @@ use super::{DeviceFault, Plane};
 use crate::control::DataPlane;
 use crate::link::{DeviceLink, DeviceSlot};
 use crate::policy::Policy;
+use crate::route::Misrouted;
 use crate::seat::Seat;
 use crate::statistics::{Held, Statistics};
 use crate::world::{Card, DomId, Nanos, World};
@@ -26,6 +27,10 @@ impl<W: World> DataPlane<W> for Plane<W> {
 
     fn set_policy(&mut self, dom: DomId, policy: Policy) {
         self.set_policy(dom, policy);
+    }
+
+    fn misrouted(&self, slot: DeviceSlot) -> Option<Misrouted> {
+        self.misrouted(slot)
     }
 
     fn poll<C: Card>(&mut self, now: Nanos, world: &mut W, card: Option<&mut C>) -> Option<Nanos> {

@@ -1,5 +1,6 @@
 //! The nodes of one policy, and what their values mean.
 
+use crate::route::Terminal;
 use crate::xenstore::signed;
 
 /// Volumes that are taken, in 0.001 dB.
@@ -11,16 +12,18 @@ pub(super) enum Key {
     Volume,
     Mute,
     Microphone,
+    Output,
 }
 
 impl Key {
-    pub(super) const ALL: [Self; 3] = [Self::Volume, Self::Mute, Self::Microphone];
+    pub(super) const ALL: [Self; 4] = [Self::Volume, Self::Mute, Self::Microphone, Self::Output];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Volume => "volume",
             Self::Mute => "mute",
             Self::Microphone => "mic",
+            Self::Output => "output",
         }
     }
 }
@@ -31,6 +34,8 @@ pub(super) struct Entry {
     pub(super) volume: Option<i32>,
     pub(super) muted: Option<bool>,
     pub(super) microphone: Option<bool>,
+    /// Within: the only one, or all.
+    pub(super) output: Option<Option<Terminal>>,
     /// Nodes whose value makes no sense: a bit for each key.
     pub(super) bad: u8,
 }
@@ -40,6 +45,7 @@ impl Entry {
         volume: None,
         muted: None,
         microphone: None,
+        output: None,
         bad: 0,
     };
 
@@ -51,6 +57,7 @@ impl Entry {
             Key::Microphone => set(&mut self.microphone, value, |value| {
                 word(value, b"deny", b"allow")
             }),
+            Key::Output => set(&mut self.output, value, output),
         };
         let bit = 1 << key as u8;
         self.bad = if good {
@@ -79,6 +86,14 @@ fn volume(value: &[u8]) -> Option<i32> {
     signed(value).filter(|volume| VOLUMES.contains(volume))
 }
 
+fn output(value: &[u8]) -> Option<Option<Terminal>> {
+    if value == b"all" {
+        return Some(None);
+    }
+    let output = Terminal::from_name(value).filter(|terminal| terminal.is_output());
+    output.map(Some)
+}
+
 fn word(value: &[u8], no: &[u8], yes: &[u8]) -> Option<bool> {
     (value == yes || value == no).then_some(value == yes)
 }
@@ -102,6 +117,15 @@ mod tests {
             ("4294967295", None),
         ] {
             assert_eq!(volume(text.as_bytes()), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_output_is_named_and_no_input_is_one() {
+        assert_eq!(output(b"all"), Some(None));
+        assert_eq!(output(b"line-out"), Some(Some(Terminal::LineOut)));
+        for bad in [&b"mic"[..], b"", b"ALL", b"none"] {
+            assert_eq!(output(bad), None);
         }
     }
 

@@ -4,6 +4,7 @@
 //! control/policy/<domid>/volume  0.001 dB, e.g. -6000
 //!                       /mute    1 or 0
 //!                       /mic     allow or deny
+//!                       /output  all, or the name of one of the card's outputs
 //! control/policy/default/…       what counts where a guest has no such node
 //! ```
 //!
@@ -14,6 +15,7 @@
 
 mod entry;
 
+use crate::route::Terminal;
 use crate::world::{DomId, Nanos};
 use crate::xenstore::{Client, Reply, StoreError, Ticket, index, names};
 use alloc::boxed::Box;
@@ -38,6 +40,8 @@ pub struct Policy {
     pub muted: bool,
     /// Its capture streams get what the microphone hears; else zeros.
     pub microphone: bool,
+    /// It is heard on this output alone; `None`: on all.
+    pub output: Option<Terminal>,
 }
 
 /// Whose policy: a guest's, or `None` for the default.
@@ -108,6 +112,7 @@ impl Policies {
             volume: own.volume.or(default.volume).unwrap_or(0),
             muted: !self.known || own.muted.or(default.muted).unwrap_or(false),
             microphone: own.microphone.or(default.microphone).unwrap_or(false),
+            output: own.output.or(default.output).unwrap_or(None),
         }
     }
 

@@ -5,6 +5,7 @@
 //! data/card                       what the kernel says of the card
 //! data/jacks                      outputs; inputs, and whether something is plugged in
 //! data/levels                     volume=… mute=… gain=… of the card itself, 0.001 dB
+//! data/routes                     present=… live=…: outputs and inputs by name, and which count now
 //! data/loop                       now_ns=… wakeups=… busy_ns=… card_rests=… card_wake_us=…
 //! data/ready                      what the kernel says of its start, once it is over
 //! data/held                       pages=… ports=… watches=… devices=… streams=… buffers=…
@@ -38,8 +39,8 @@ const PASS_MILLIS: u64 = 500;
 /// Octets of a value; a stream's line with every number at its largest has 190.
 const VALUE_OCTETS: usize = 224;
 /// Nodes of the whole domain: `state`, `card`, `loop`, `ready`, `policy`, `mic`, `jacks`, `levels`,
-/// `held`.
-const DOMAIN_NODES: usize = 9;
+/// `routes`, `held`.
+const DOMAIN_NODES: usize = 10;
 /// Nodes of a device: removal of an older one's, `state`, `error`, its streams.
 const DEVICE_NODES: usize = 3 + STREAMS_PER_DEVICE;
 /// Octets of the card's description that are kept.
@@ -102,6 +103,7 @@ pub struct Status {
     ready: Value,
     jacks: Value,
     levels: Value,
+    routes: Value,
     card_rate: u32,
     /// What was published last belongs to this count of the control plane's changes.
     changes: Option<u32>,
@@ -126,6 +128,7 @@ impl Status {
             ready: Value::new(),
             jacks: Value::new(),
             levels: Value::new(),
+            routes: Value::new(),
             card_rate: 0,
             changes: None,
             active: false,
@@ -163,6 +166,12 @@ impl Status {
     /// Says how loud the card itself is, cut likewise.
     pub fn set_levels(&mut self, levels: &dyn fmt::Display) {
         self.levels = text(levels);
+        self.dirty = true;
+    }
+
+    /// Says what can be routed to, cut likewise.
+    pub fn set_routes(&mut self, routes: &dyn fmt::Display) {
+        self.routes = text(routes);
         self.dirty = true;
     }
 
@@ -284,6 +293,7 @@ impl Status {
                 5 => ("mic", hearing(scene)),
                 6 => ("jacks", self.jacks.clone()),
                 7 => ("levels", self.levels.clone()),
+                8 => ("routes", self.routes.clone()),
                 _ => ("held", text(&scene.held)),
             };
             return self.renew(node, path(format_args!("data/{leaf}")), value);

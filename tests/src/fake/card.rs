@@ -1,5 +1,6 @@
 //! A card with a clocked DMA that records every frame it fetches.
 
+use ring_backend::route::Routes;
 use ring_backend::world::{Card, CardFault, CardFormat, CardInput, CardSample, Nanos};
 
 /// The card most tests use.
@@ -36,6 +37,8 @@ pub struct FakeCard {
     pub late_frames: u64,
     /// What it hears with.
     pub input: Option<FakeInput>,
+    /// What it has, and what of it counts.
+    pub routes: Routes,
 }
 
 /// The input of a card, which hears the numbers of its frames.
@@ -162,6 +165,7 @@ impl FakeCard {
             starts: 0,
             late_frames: 0,
             input: None,
+            routes: Routes::default(),
         }
     }
 
@@ -212,6 +216,10 @@ impl Card for FakeCard {
 
     fn fetch_ahead(&self) -> usize {
         self.fifo as usize
+    }
+
+    fn routes(&self) -> Routes {
+        self.routes
     }
 
     fn start(&mut self) -> Result<(), CardFault> {

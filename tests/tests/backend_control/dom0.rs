@@ -5,6 +5,7 @@ use audioctl::cli::{Cli, run};
 use audioctl::store::Store as Way;
 use clap::Parser;
 use ring_backend::policy::Policy;
+use ring_backend::route::{Routes, Terminal, Terminals};
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::rc::Rc;
@@ -89,6 +90,7 @@ fn what_is_said_of_a_guest_counts_at_once_and_after_everybodys_restart() {
         volume: -6000,
         muted: true,
         microphone: true,
+        output: None,
     };
     assert_eq!(site.backend.plane().policies[&3], wanted);
     // Muted and not any more: the volume is what it was.
@@ -174,6 +176,74 @@ fn what_is_said_of_the_card_lies_apart_from_the_guests() {
     }
     alone(&site.store, "forget @master").expect("it is forgotten");
     assert_eq!(master("volume").or(master("mute")), None);
+}
+
+#[test]
+fn a_guest_and_the_card_are_routed_to_what_the_card_has() {
+    let mut site = site(BACKEND);
+    name(&site.store, 3, "work");
+    let present = Terminals::default()
+        .with(Terminal::Speaker)
+        .with(Terminal::Headphone)
+        .with(Terminal::LineIn);
+    let live = Terminals::default().with(Terminal::Speaker);
+    site.backend.describe_routes(&Routes { present, live });
+    let _guest = site.connect(&Vsnd::card(3, 0, 1, 1));
+    site.run(1_000);
+    let said = alone(&site.store, "route work headphone").expect("it is set");
+    assert_eq!(
+        said,
+        "work: volume +0.0dB, not muted, on headphone alone, microphone denied\n"
+    );
+    site.run(50);
+    let output = site.backend.plane().policies[&3].output;
+    assert_eq!(output, Some(Terminal::Headphone));
+    let control = |leaf: &str| {
+        site.store
+            .read(&site.toolstack.home(&format!("control/{leaf}")))
+    };
+    let said = alone(&site.store, "route @master speaker").expect("it is set");
+    assert_eq!(
+        said,
+        "@master: volume +0.0dB, not muted, on speaker alone\n"
+    );
+    let said = alone(&site.store, "route @capture line-in").expect("it is set");
+    assert_eq!(said, "@capture: records from line-in\n");
+    assert_eq!(control("master/output").as_deref(), Some("speaker"));
+    assert_eq!(control("capture/input").as_deref(), Some("line-in"));
+    let text = alone(&site.store, "status").expect("a status");
+    assert!(
+        text.contains("routes: speaker headphone line-in; now: speaker\n"),
+        "{text}"
+    );
+    for (words, why) in [
+        (
+            "route work digital",
+            "work: the card has no digital; it has speaker,headphone,line-in",
+        ),
+        (
+            "route work mic",
+            "work: \"mic\" is no output; write one of speaker headphone line-out digital all",
+        ),
+        (
+            "route @master mic",
+            "@master: \"mic\" is no output; write one of speaker headphone line-out digital auto all",
+        ),
+        (
+            "route @capture rear-mic",
+            "@capture: the card has no rear-mic; it has speaker,headphone,line-in",
+        ),
+        ("volume @capture 0dB", "@capture: has a route alone"),
+    ] {
+        assert_eq!(alone(&site.store, words), Err(why.to_owned()), "{words}");
+    }
+    for words in ["route work all", "route @master auto", "forget @capture"] {
+        alone(&site.store, words).expect(words);
+    }
+    assert_eq!(control("master/output").as_deref(), Some("auto"));
+    assert_eq!(control("capture/input"), None);
+    site.run(50);
+    assert_eq!(site.backend.plane().policies[&3].output, None);
 }
 
 #[test]

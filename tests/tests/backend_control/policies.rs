@@ -48,8 +48,8 @@ fn what_dom0_wrote_before_and_while_a_guest_is_connected_counts_for_it_alone() {
     });
     let quiet = Policy {
         volume: -6000,
-        muted: false,
         microphone: true,
+        ..Policy::default()
     };
     assert_eq!((of(&site, 3), of(&site, 5)), (quiet, Policy::default()));
     set(&site, "5", "mute", "1");
