@@ -25,8 +25,8 @@ struct Scene {
     from: usize,
     /// The render in which it has nothing to play.
     dry: usize,
-    /// Whether it falls in with those that play when it begins.
-    falls_in: bool,
+    /// Whether it begins at the phase of those that have played from the first frame on.
+    in_step: bool,
 }
 
 /// What is heard of `scene` when only stream `heard` of it is not muted; alone if so wanted.
@@ -59,16 +59,20 @@ fn play(scene: &[Scene], heard: usize, alone: bool, tier: Tier) -> Vec<u8> {
         .collect();
     let mut used = vec![0; scene.len()];
     let mut out = Vec::new();
+    let mut at = 0;
     for (render, &frames) in BLOCKS.iter().cycle().take(RENDERS).enumerate() {
-        for late in (0..scene.len()).filter(|&it| scene[it].falls_in && scene[it].from == render) {
-            let (before, rest) = voices.split_at_mut(late);
-            let (voice, after) = rest.split_first_mut().unwrap();
-            let mut others = before.iter().chain(&*after);
-            assert!(others.any(|other| voice.fall_in(other)));
-            let mut others = before.iter().chain(&*after);
-            let needs = |voice: &Voice| [1, 7, 48, 161].map(|count| voice.source_frames_for(count));
-            assert!(others.any(|other| needs(other) == needs(voice)));
+        for (stream, voice) in scene.iter().zip(&mut voices) {
+            if stream.in_step && stream.from == render {
+                voice.begin_at(at);
+            }
         }
+        let needs = |voice: &Voice| [1, 7, 48, 161].map(|count| voice.source_frames_for(count));
+        for late in (0..scene.len()).filter(|&it| scene[it].in_step && scene[it].from == render) {
+            let others = (0..scene.len()).filter(|&it| it != late && scene[it].from < render);
+            let mut others = others.map(|it| needs(&voices[it]));
+            assert!(others.any(|other| other == needs(&voices[late])));
+        }
+        at += frames as u64;
         let (mut inputs, mut others) = (Vec::new(), Vec::new());
         let each = scene
             .iter()
@@ -110,10 +114,10 @@ fn streams_in_step_sound_as_each_does_alone() {
         drift,
         from,
         dry,
-        falls_in: false,
+        in_step: false,
     };
     let late = |format, drift, from, dry| Scene {
-        falls_in: true,
+        in_step: true,
         ..stream(format, 44_100, 2, drift, from, dry)
     };
     let never = usize::MAX;

@@ -207,18 +207,11 @@ impl Resampler {
         self.cursor == other.cursor && self.channels == other.channels && self.plan == other.plan
     }
 
-    /// Takes the position of another that does just the same to any number of channels; whether
-    /// it does.
-    pub fn fall_in(&mut self, other: &Self) -> bool {
-        let there = Cursor {
-            phase: other.cursor.phase,
-            ..self.cursor
-        };
-        let same = self.plan == other.plan && there == other.cursor;
-        if same {
-            self.cursor = there;
-        }
-        same
+    /// Begins where it would be after so many outputs.
+    pub fn begin_after(&mut self, outputs: u64) {
+        let Cursor { step, den, .. } = self.cursor;
+        let phase = i128::from(self.start.phase) + i128::from(outputs) * i128::from(step);
+        self.cursor.phase = phase.rem_euclid(i128::from(den)) as i64;
     }
 
     /// Input frames that the next `outputs` outputs take.

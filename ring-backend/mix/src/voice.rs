@@ -243,21 +243,15 @@ impl Voice {
         self.fresh = true;
     }
 
-    /// Begins at the phase of `other`, which plays, if both are resampled in the same way and
-    /// nothing was rendered of this one since its start. That is less than one frame of the slower
-    /// side from where it would have begun, and from then on a mixer resamples the two at once,
-    /// which costs less. Call it before [`Voice::source_frames_for`]. Returns whether they are in
-    /// step.
-    pub fn fall_in(&mut self, other: &Self) -> bool {
-        let both = self.fresh && self.resamples && !other.fresh && other.resamples;
-        both && self.resampler.fall_in(&other.resampler)
-    }
-
-    /// Whether it resamples and nothing was rendered since its start.
-    #[inline]
-    #[must_use]
-    pub const fn begins(&self) -> bool {
-        self.fresh && self.resamples
+    /// Begins at the phase that it would have by the card's frame `at` if it had played from the
+    /// card's first frame on: voices that are resampled in the same way have the same then, and a
+    /// mixer resamples two at once, which costs less. Whom else there is makes no difference.
+    /// That is less than one frame of the slower side from where it would have begun. For a voice
+    /// that nothing was rendered of, before [`Voice::source_frames_for`]; nothing happens to others.
+    pub fn begin_at(&mut self, at: u64) {
+        if self.fresh && self.resamples {
+            self.resampler.begin_after(at);
+        }
     }
 
     /// Frames of the card from a frame's way in to its way out.

@@ -84,24 +84,6 @@ impl<W: World> Plane<W> {
         }
     }
 
-    /// Lets voices that begin now fall in with one that plays.
-    fn fall_in(&mut self) {
-        let sounds = |seat: &Option<Seat<W>>| seat.as_ref().is_some_and(|it| it.stream().sounds());
-        for place in 0..self.voices.len() {
-            let (before, rest) = self.voices.split_at_mut(place);
-            let Some((voice, after)) = rest.split_first_mut() else {
-                return;
-            };
-            if voice.begins() && self.seats.get(place).is_some_and(sounds) {
-                let others = before.iter().chain(after.iter());
-                let seats = self.seats.iter().enumerate();
-                let seats = seats.filter_map(|(at, seat)| (at != place).then_some(seat));
-                let mut playing = others.zip(seats).filter(|(_, seat)| sounds(seat));
-                let _ = playing.any(|(other, _)| voice.fall_in(other));
-            }
-        }
-    }
-
     /// Mixes at most `left` frames; returns how many.
     fn mix_piece<C: Card>(&mut self, left: u64, metered: bool, card: Option<&mut C>) -> u64 {
         let rate = self.card.rate;
@@ -116,7 +98,7 @@ impl<W: World> Plane<W> {
         let count = usize::try_from(frames).unwrap_or(0);
         let mut needs = [0_usize; STREAMS_MOST];
         if sounding {
-            self.fall_in();
+            let (_, at) = self.engine.position();
             let mut inputs = heapless::Vec::<Input<'_>, STREAMS_MOST>::new();
             let seats = self.seats.iter().zip(&mut self.voices).zip(&mut needs);
             for (place, ((seat, voice), need)) in seats.enumerate() {
@@ -124,6 +106,7 @@ impl<W: World> Plane<W> {
                     continue;
                 };
                 if stream.sounds() {
+                    voice.begin_at(at);
                     *need = voice.source_frames_for(count);
                     let (first, second) = stream.input(&self.arena, *need);
                     let input = Input {
