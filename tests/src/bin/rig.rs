@@ -42,7 +42,8 @@ enum What {
     /// Everything that takes long: kinds of guests, kernels, versions of Xen, programs. Prints a
     /// table of what was proven here or by the tests, and writes target/rig/matrix.json.
     Suite {
-        /// Runs these checks only: sound, life, restart, crash, cards, save, programs, crowd.
+        /// Runs these checks only: sound, life, restart, crash, cards, save, programs, crowd,
+        /// kinds.
         checks: Vec<String>,
         /// Runs them on this Xen only.
         #[arg(long)]
@@ -75,6 +76,9 @@ struct Machine {
     /// The processor has AVX2.
     #[arg(long)]
     avx2: bool,
+    /// The processor helps guests that are not paravirtual: `GUEST_TYPE=pvh`.
+    #[arg(long, conflicts_with = "avx2")]
+    hvm: bool,
     /// Uses this audio domain image instead of building one.
     #[arg(long, value_name = "ELF")]
     kernel: Option<PathBuf>,
@@ -109,6 +113,9 @@ impl Machine {
         }
         if self.avx2 {
             run = run.avx2();
+        }
+        if self.hvm {
+            run = run.hvm();
         }
         if let Some(kernel) = self.kernel {
             run = run.kernel(kernel);

@@ -69,6 +69,15 @@ pub const QEMU: Set = Set {
     packages: &["qemu-system-x86"],
     closure: true,
 };
+/// QEMU 7.2 and its libraries, for guests with hardware's help: 10.0 takes every read of a control
+/// register of theirs for one of CR0, so that Xen gives a guest that looks for the address of a page
+/// fault (CR2) zero.
+pub const QEMU_7: Set = Set {
+    name: "qemu-7",
+    from: &[BOOKWORM],
+    packages: &["qemu-system-x86"],
+    closure: true,
+};
 /// Xen 4.17 and its toolstack.
 pub const XEN_4_17: Set = Set {
     name: "xen-4.17",

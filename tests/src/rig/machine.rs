@@ -38,12 +38,19 @@ impl Parts {
     /// # Errors
     /// Something cannot be had.
     pub fn gather(root: &Path, kind: Kind) -> Result<Self> {
-        let qemu = debs::unpacked(root, &debs::QEMU)?;
+        let set = if kind.hvm { &debs::QEMU_7 } else { &debs::QEMU };
+        let qemu = debs::unpacked(root, set)?;
         Ok(Self {
             images: images::images(root, kind.xen)?,
             qemu,
             kind,
         })
+    }
+
+    /// What machine they make.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Names everything a saved state depends on.
@@ -65,7 +72,9 @@ fn arguments(kind: Kind) -> Vec<String> {
         let wav = "wav,id=card,path=card.wav,out.frequency=48000";
         ("hda-output", wav.to_string())
     };
-    let cpu = if kind.avx2 {
+    let cpu = if kind.hvm {
+        "qemu64,+svm,+npt"
+    } else if kind.avx2 {
         "EPYC-Rome,-monitor"
     } else {
         "qemu64"
@@ -90,6 +99,18 @@ fn arguments(kind: Kind) -> Vec<String> {
     arguments
         .extend(["-kernel", "images/xen", "-append", xen, "-initrd", initrd].map(str::to_string));
     arguments
+}
+
+impl Kind {
+    /// Where QEMU writes a saved state to (`>`) or reads it from (`<`), in its words. QEMU 7.2 has none
+    /// for a file.
+    pub(super) fn saved_in(self, file: &str, way: &str) -> String {
+        if self.hvm {
+            format!("exec:cat {way} {file}")
+        } else {
+            format!("file:{file}")
+        }
+    }
 }
 
 /// A running QEMU. It dies with this, or with the thread that started it.
@@ -123,7 +144,7 @@ impl Machine {
         if let Some(state) = state {
             let link = dir.join("state");
             symlink(state, &link)?;
-            command.args(["-incoming", "file:state"]);
+            command.args(["-incoming", &parts.kind.saved_in("state", "<")]);
         }
         let log = dir.join("qemu.log");
         command

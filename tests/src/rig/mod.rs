@@ -92,6 +92,8 @@ pub struct Kind {
     pub realtime: bool,
     /// The card can record as well.
     pub duplex: bool,
+    /// The processor helps guests that are not paravirtual (SVM with nested paging).
+    pub hvm: bool,
     /// The processor has AVX2; otherwise nothing that not every one has.
     pub avx2: bool,
 }

@@ -106,6 +106,13 @@ impl Run {
         self
     }
 
+    /// Gives the machine a processor that helps guests which are not paravirtual.
+    #[must_use]
+    pub fn hvm(mut self) -> Self {
+        self.kind.hvm = true;
+        self
+    }
+
     /// Puts what the card played here.
     #[must_use]
     pub fn wav(mut self, path: impl Into<PathBuf>) -> Self {

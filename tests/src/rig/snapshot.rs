@@ -37,7 +37,11 @@ pub fn snapshot(root: &Path, kind: Kind) -> Result<Snapshot> {
     let parts = Parts::gather(root, kind)?;
     let clock = if kind.realtime { "realtime" } else { "icount" };
     let card = if kind.duplex { "duplex" } else { "output" };
-    let cpu = if kind.avx2 { "avx2" } else { "qemu64" };
+    let cpu = match (kind.hvm, kind.avx2) {
+        (true, _) => "hvm",
+        (_, true) => "avx2",
+        _ => "qemu64",
+    };
     let prefix = format!("snapshot-{}-{clock}-{card}-{cpu}-", kind.xen.name());
     let dir = root.join(format!("{prefix}{}", parts.key()));
     let state = dir.join("state");
@@ -82,9 +86,10 @@ fn make(root: &Path, parts: &Parts, into: &Path) -> Result<()> {
     // dom0 has asked for input by the time this sleep ends, also in a slow machine.
     std::thread::sleep(Duration::from_secs(1));
     machine.qmp.command("stop", json!({}))?;
-    machine
-        .qmp
-        .command("migrate", json!({ "uri": "file:saved" }))?;
+    machine.qmp.command(
+        "migrate",
+        json!({ "uri": parts.kind().saved_in("saved", ">") }),
+    )?;
     let status = machine
         .qmp
         .await_status("query-migrate", &["completed", "failed"], SAVE)?;

@@ -4,6 +4,7 @@
 //! finding for each feature. [`matrix`] keeps them.
 
 pub mod crowd;
+pub mod kinds;
 pub mod life;
 pub mod matrix;
 pub mod programs;
@@ -28,18 +29,40 @@ pub enum Linux {
     V6_12,
 }
 
+/// What guests are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Virtual {
+    /// Paravirtual.
+    #[default]
+    Pv,
+    /// Paravirtual but for the processor and its memory.
+    Pvh,
+    /// Fully virtual, with a device model.
+    Hvm,
+}
+
 /// On what a check runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Setup {
     /// Hypervisor and toolstack.
     pub xen: Xen,
-    /// The kernel of the guests, which are paravirtual.
+    /// The kernel of the guests.
     pub linux: Linux,
+    /// And what they are.
+    pub guests: Virtual,
 }
 
 impl Setup {
     const fn on(xen: Xen, linux: Linux) -> Self {
-        Self { xen, linux }
+        Self {
+            xen,
+            linux,
+            guests: Virtual::Pv,
+        }
+    }
+
+    const fn with(self, guests: Virtual) -> Self {
+        Self { guests, ..self }
     }
 
     /// Guest kind, kernel, Xen version.
@@ -49,7 +72,12 @@ impl Setup {
             Linux::V6_1 => "6.1",
             Linux::V6_12 => "6.12",
         };
-        ["PV", kernel, self.xen.name()]
+        let guests = match self.guests {
+            Virtual::Pv => "PV",
+            Virtual::Pvh => "PVH",
+            Virtual::Hvm => "HVM",
+        };
+        [guests, kernel, self.xen.name()]
     }
 
     /// A run of a script with guests as this says.
@@ -59,7 +87,15 @@ impl Setup {
         if self.linux == Linux::V6_12 {
             prelude.push_str("GUEST_KERNEL=/boot/vmlinux-6.12 GUEST_OVER=/boot/linux-6.12.cpio\n");
         }
+        match self.guests {
+            Virtual::Pv => {}
+            Virtual::Pvh => prelude.push_str("GUEST_TYPE=pvh\n"),
+            Virtual::Hvm => prelude.push_str("GUEST_TYPE=hvm\n"),
+        }
         let mut run = Run::new(prelude + script).xen(self.xen);
+        if self.guests != Virtual::Pv {
+            run = run.hvm();
+        }
         if self.linux == Linux::V6_12 {
             run = run.extra(Extra::Linux6_12);
         }
@@ -78,7 +114,7 @@ impl fmt::Display for Setup {
 pub type Check = fn(&Path, Setup) -> Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 8] = [
+pub const CHECKS: [(&str, Check); 9] = [
     ("sound", sound::check),
     ("life", life::check),
     ("restart", restart::check),
@@ -87,11 +123,12 @@ pub const CHECKS: [(&str, Check); 8] = [
     ("save", life::save),
     ("programs", programs::check),
     ("crowd", crowd::check),
+    ("kinds", kinds::check),
 ];
 
 /// What the suite runs: each check on the usual setup, and those that may go wrong elsewhere on the
 /// others.
-const PLAN: [(&str, Setup); 12] = [
+const PLAN: [(&str, Setup); 16] = [
     ("cards", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("life", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("restart", Setup::on(Xen::V4_17, Linux::V6_1)),
@@ -104,6 +141,22 @@ const PLAN: [(&str, Setup); 12] = [
     ("restart", Setup::on(Xen::V4_20, Linux::V6_12)),
     ("sound", Setup::on(Xen::V4_20, Linux::V6_1)),
     ("sound", Setup::on(Xen::V4_20, Linux::V6_12)),
+    (
+        "kinds",
+        Setup::on(Xen::V4_17, Linux::V6_1).with(Virtual::Pvh),
+    ),
+    (
+        "kinds",
+        Setup::on(Xen::V4_17, Linux::V6_12).with(Virtual::Pvh),
+    ),
+    (
+        "kinds",
+        Setup::on(Xen::V4_20, Linux::V6_1).with(Virtual::Pvh),
+    ),
+    (
+        "kinds",
+        Setup::on(Xen::V4_17, Linux::V6_1).with(Virtual::Hvm),
+    ),
 ];
 
 /// Runs the plan, or only what is named of it, and records it; whether nothing failed.

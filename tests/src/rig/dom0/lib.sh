@@ -47,7 +47,8 @@ audiodom() {
 
 default_vsnd="vsnd=[['CARD, backend=audiodom, short-name=Audio, sample-rates=48000, sample-formats=s16_le, channels-min=2, channels-max=2, buffer-size=65536', 'PCM, name=main', 'STREAM, unique-id=main, type=p']]"
 
-# What guests boot, and archives that are laid over their files.
+# What guests are, what they boot, and archives that are laid over their files.
+GUEST_TYPE=pv
 GUEST_KERNEL=/boot/vmlinux
 GUEST_OVER=
 
@@ -60,7 +61,7 @@ guest() {
   cp -a /run/guest/. $dir/files/
   printf '%s\n' "$2" >$dir/files/commands
   ( cat /boot/guest.cpio $GUEST_OVER; cd $dir/files; find . | cpio -o -H newc 2>/dev/null ) >$dir/ramdisk
-  { sed "s,^kernel.*,kernel = \"$GUEST_KERNEL\"," /etc/xen/guest.cfg; printf 'name="%s"\nramdisk="%s"\nextra="%s card=%d"\n%s\n' $name $dir/ramdisk "$GUEST_EXTRA" $card "$cfg"; } >$dir/cfg
+  { sed "s,^kernel.*,kernel = \"$GUEST_KERNEL\",; s,^type.*,type = \"$GUEST_TYPE\"," /etc/xen/guest.cfg; printf 'name="%s"\nramdisk="%s"\nextra="%s card=%d"\n%s\n' $name $dir/ramdisk "$GUEST_EXTRA" $card "$cfg"; } >$dir/cfg
   rm -rf $dir/files
   : >$logs/guest-$name.log
   create $name $dir/cfg
