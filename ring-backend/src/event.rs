@@ -47,6 +47,26 @@ impl Progress {
         }
     }
 
+    /// From now on whatever is new is told, a tick after what was told before at the latest.
+    pub const fn tell_all(&mut self) {
+        self.step = 1;
+    }
+
+    /// The position that the guest takes for the end of its next period, if it wants any events.
+    #[must_use]
+    pub fn end(&self) -> Option<u64> {
+        let left = u64::from(self.period).checked_sub(self.towards_period)?;
+        (self.period != 0).then(|| self.told.saturating_add(left + 1))
+    }
+
+    /// When the frames up to `position` may be told that the event of just now left out.
+    #[must_use]
+    pub fn rest(&self, position: u64, now: Nanos) -> Option<Nanos> {
+        let last = self.last.filter(|_| self.news(position))?;
+        let next = Nanos(last.0.saturating_add(SPACING.0));
+        (next > now).then_some(next)
+    }
+
     /// The position that the guest may know of, in frames since OPEN.
     #[must_use]
     pub const fn told(&self) -> u64 {

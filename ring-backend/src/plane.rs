@@ -201,9 +201,12 @@ impl<W: World> Plane<W> {
         self.mix(now, card.as_deref_mut());
         self.record(now, card);
         let moment = self.moment(now);
+        let mut look = None;
         for (seat, voice) in self.seats.iter_mut().zip(&mut self.voices) {
-            if let Some(seat) = seat {
-                seat.report(voice, world, &moment);
+            if let Some(seat) = seat
+                && let Some(next) = seat.report(voice, world, &moment)
+            {
+                look = Some(look.map_or(next, |look: Nanos| look.min(next)));
             }
             if !seat
                 .as_ref()
@@ -212,7 +215,7 @@ impl<W: World> Plane<W> {
                 self.mixer.release(voice);
             }
         }
-        [requests, preparing, self.engine.deadline(now)]
+        [requests, preparing, look, self.engine.deadline(now)]
             .into_iter()
             .flatten()
             .min()
@@ -248,6 +251,7 @@ impl<W: World> Plane<W> {
             channels: shape.map_or(0, |shape| shape.channels),
             frames: counters.frames,
             xruns: counters.xruns,
+            late_frames: counters.late_frames,
             first_sound_ns: counters.first_sound.map(|nanos| nanos.0),
             added_latency_frames: running.then(|| u32::try_from(added).unwrap_or(u32::MAX)),
             peak: self.meter.peak(place),

@@ -392,10 +392,10 @@ impl<W: World> Seat<W> {
         }
     }
 
-    /// Tells the guest how far it was played, if that is due.
-    pub fn report(&mut self, voice: &Voice, world: &mut W, moment: &Moment) {
-        if let Some(wires) = &mut self.wires {
-            self.stream.report(voice, world, &mut wires.events, moment);
-        }
+    /// Tells the guest how far it was played, if that is due; returns when to look again at the
+    /// latest.
+    pub fn report(&mut self, voice: &Voice, world: &mut W, moment: &Moment) -> Option<Nanos> {
+        let wires = self.wires.as_mut()?;
+        self.stream.report(voice, world, &mut wires.events, moment)
     }
 }

@@ -4,6 +4,10 @@
 //! part once; the mixer reads the copy only, so what a guest does to its pages later changes
 //! nothing. Frames are counted from the last START, without wrapping. What was mixed is
 //! overwritten with silence, so that nothing is ever heard twice when a guest is late.
+//!
+//! A guest may also write anew what it has written: a sound server that gets something more to play
+//! takes back what is not played yet. What is mixed by then cannot be taken back. But where it was
+//! silence, counting goes back to where the guest begins: the silence only lasted longer.
 
 use core::ops::Range;
 
@@ -20,6 +24,8 @@ pub struct Shadow {
     mixed: u64,
     /// End of the furthest frame stored.
     stored: u64,
+    /// End of the last mixed frame that was no silence.
+    sounded: u64,
 }
 
 /// What became of the frames of one WRITE.
@@ -29,6 +35,10 @@ pub struct Storing {
     pub late: u32,
     /// Frames of silence that were heard where data now resumes; 0 if nothing was missed.
     pub gap: u64,
+    /// It began where frames that were stored before are mixed already.
+    pub anew: bool,
+    /// Frames of silence that no longer count as mixed.
+    pub unmixed: u64,
 }
 
 /// A part of a WRITE with one fate, in frames of the ring.
@@ -50,6 +60,7 @@ impl Shadow {
             silence,
             mixed: 0,
             stored: 0,
+            sounded: 0,
         }
     }
 
@@ -74,16 +85,14 @@ impl Shadow {
     /// Makes the whole ring silent and begins counting anew.
     pub fn clear(&mut self, ring: &mut [u8]) {
         self.hush(ring, 0, self.frames);
-        self.mixed = 0;
-        self.stored = 0;
+        self.begin(0);
     }
 
     /// Begins counting anew; keeps the first `kept` frames of the ring, hushes the rest.
     pub fn restart(&mut self, ring: &mut [u8], kept: u32) {
         let kept = kept.min(self.frames);
         self.hush(ring, kept, self.frames - kept);
-        self.mixed = 0;
-        self.stored = u64::from(kept);
+        self.begin(u64::from(kept));
     }
 
     /// Begins counting anew after a STOP; hushes what was stored and never mixed.
@@ -91,8 +100,13 @@ impl Shadow {
         let left = self.stored.saturating_sub(self.mixed);
         let left = u32::try_from(left).unwrap_or(u32::MAX).min(self.frames);
         self.hush(ring, self.slot(self.mixed), left);
+        self.begin(0);
+    }
+
+    fn begin(&mut self, stored: u64) {
         self.mixed = 0;
-        self.stored = 0;
+        self.stored = stored;
+        self.sounded = 0;
     }
 
     /// Stores frames `first..first + frames` of the ring, which lie in it.
@@ -112,8 +126,18 @@ impl Shadow {
     ) -> Result<Storing, E> {
         // Half a ring at least stays writable even where a guest has heard of nothing at all.
         let known = known.max(self.mixed.saturating_sub(u64::from(self.frames / 2)));
-        let late_zone = self.mixed.saturating_sub(known);
-        let mut storing = Storing::default();
+        let begins = known + self.ahead(first, known);
+        let anew = begins < self.mixed.min(self.stored);
+        let mixed = match anew && self.sounded <= begins {
+            true => begins,
+            false => self.mixed,
+        };
+        let late_zone = mixed.saturating_sub(known);
+        let mut storing = Storing {
+            anew,
+            unmixed: self.mixed - mixed,
+            ..Storing::default()
+        };
         let mut stored = self.stored;
         let mut done = 0;
         // A linear part of the ring meets the late zone and the round's end at most twice each.
@@ -128,29 +152,36 @@ impl Shadow {
                 continue;
             }
             copy(self.range(piece.first, piece.frames))?;
-            if self.mixed > stored && self.stored > 0 && storing.gap == 0 {
+            if mixed > stored && self.stored > 0 && storing.gap == 0 {
                 storing.gap = piece.at - stored;
             }
             stored = stored.max(piece.at + u64::from(piece.frames));
         }
         self.stored = stored;
+        self.mixed = mixed;
         Ok(storing)
     }
 
     /// The longest part from `first` on, at most `frames`, that has one fate.
     fn piece(&self, first: u32, frames: u32, known: u64, late_zone: u64) -> Piece {
-        let ahead = (first % self.frames + self.frames - self.slot(known)) % self.frames;
-        let late = u64::from(ahead) < late_zone;
+        let ahead = self.ahead(first, known);
+        let late = ahead < late_zone;
         let end = match late {
-            true => u32::try_from(late_zone).unwrap_or(self.frames),
-            false => self.frames,
+            true => late_zone,
+            false => u64::from(self.frames),
         };
+        let left = u32::try_from(end - ahead).unwrap_or(self.frames);
         Piece {
             first,
-            frames: frames.min(end - ahead),
-            at: known + u64::from(ahead),
+            frames: frames.min(left),
+            at: known + ahead,
             late,
         }
+    }
+
+    /// Frames from `known` to where frame `first` of the ring comes next.
+    fn ahead(&self, first: u32, known: u64) -> u64 {
+        u64::from((first % self.frames + self.frames - self.slot(known)) % self.frames)
     }
 
     /// The octets of the next `frames` frames, in two parts where they wrap; fewer where the
@@ -169,6 +200,15 @@ impl Shadow {
     /// Counts `frames` as mixed and hushes them.
     pub fn consume(&mut self, ring: &mut [u8], frames: usize) {
         let count = u32::try_from(frames).unwrap_or(u32::MAX).min(self.frames);
+        let (one, two) = self.next(ring, frames);
+        let octets = match sounding(two, &self.silence) {
+            0 => sounding(one, &self.silence),
+            more => one.len() + more,
+        };
+        if octets > 0 {
+            let sounding = octets.div_ceil(self.frame_octets as usize) as u64;
+            self.sounded = self.mixed.saturating_add(sounding);
+        }
         self.hush(ring, self.slot(self.mixed), count);
         self.mixed = self.mixed.saturating_add(frames as u64);
     }
@@ -200,6 +240,17 @@ impl Shadow {
     }
 }
 
+/// Octets up to the last one that differs from the pattern repeated.
+fn sounding(octets: &[u8], pattern: &[u8; 8]) -> usize {
+    let (whole, rest) = octets.as_chunks::<8>();
+    if pattern.starts_with(rest) && whole.iter().all(|chunk| chunk == pattern) {
+        return 0;
+    }
+    let mut octets = octets.iter().enumerate();
+    let last = octets.rposition(|(at, octet)| pattern.get(at % 8) != Some(octet));
+    last.map_or(0, |last| last + 1)
+}
+
 /// Repeats the pattern over the octets.
 fn fill(octets: &mut [u8], pattern: &[u8; 8]) {
     let [first, ..] = *pattern;
@@ -215,125 +266,4 @@ fn fill(octets: &mut [u8], pattern: &[u8; 8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use core::convert::Infallible;
-
-    /// Stores one-octet frames taken from `data`, as the guest's buffer holds them.
-    fn store(shadow: &mut Shadow, ring: &mut [u8], first: u32, data: &[u8], known: u64) -> Storing {
-        let result: Result<Storing, Infallible> =
-            shadow.store(first, data.len() as u32, known, |range| {
-                let from = range.start - first as usize;
-                ring[range.clone()].copy_from_slice(&data[from..from + range.len()]);
-                Ok(())
-            });
-        result.unwrap()
-    }
-
-    fn mix(shadow: &mut Shadow, ring: &mut [u8], frames: usize) -> std::vec::Vec<u8> {
-        let (one, two) = shadow.next(ring, frames);
-        let heard = [one, two].concat();
-        shadow.consume(ring, frames);
-        heard
-    }
-
-    extern crate std;
-
-    #[test]
-    fn what_was_mixed_is_silent_the_next_time_round() {
-        let mut ring = [0x80; 8];
-        let mut shadow = Shadow::new(8, 1, [0x80; 8]);
-        store(&mut shadow, &mut ring, 0, &[1, 2, 3, 4, 5, 6, 7, 8], 0);
-        assert_eq!(mix(&mut shadow, &mut ring, 6), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(mix(&mut shadow, &mut ring, 6), [7, 8], "there is no more");
-        assert_eq!(ring, [128; 8]);
-    }
-
-    #[test]
-    fn frames_for_a_place_already_mixed_are_left_out_and_counted() {
-        let mut ring = [0; 8];
-        let mut shadow = Shadow::new(8, 1, [0; 8]);
-        store(&mut shadow, &mut ring, 0, &[1, 2], 0);
-        assert_eq!(mix(&mut shadow, &mut ring, 4), [1, 2]);
-        // The guest knows of frame 1 only; 2 and 3 are late, 4 is not.
-        let storing = store(&mut shadow, &mut ring, 2, &[3, 4, 5], 1);
-        assert_eq!(storing, Storing { late: 2, gap: 2 });
-        assert_eq!(mix(&mut shadow, &mut ring, 8), [5]);
-    }
-
-    #[test]
-    fn a_full_buffer_is_no_late_one() {
-        let mut ring = [0; 8];
-        let mut shadow = Shadow::new(8, 1, [0; 8]);
-        store(&mut shadow, &mut ring, 0, &[1, 2, 3, 4, 5, 6, 7, 8], 0);
-        mix(&mut shadow, &mut ring, 5);
-        // Three are played and known, two more are mixed: three places are free.
-        let storing = store(&mut shadow, &mut ring, 0, &[9, 10, 11], 3);
-        assert_eq!(storing, Storing::default());
-        assert_eq!(mix(&mut shadow, &mut ring, 6), [6, 7, 8, 9, 10, 11]);
-    }
-
-    #[test]
-    fn a_gap_counts_once_and_only_when_data_resumes() {
-        let mut ring = [0; 8];
-        let mut shadow = Shadow::new(8, 1, [0; 8]);
-        mix(&mut shadow, &mut ring, 3);
-        let begins = store(&mut shadow, &mut ring, 3, &[1, 2], 3);
-        assert_eq!(begins.gap, 0, "silence before the first data is no gap");
-        mix(&mut shadow, &mut ring, 4);
-        let late = store(&mut shadow, &mut ring, 5, &[3, 4], 5);
-        assert_eq!(late, Storing { late: 2, gap: 0 });
-        let resumed = store(&mut shadow, &mut ring, 7, &[5], 7);
-        assert_eq!(resumed.gap, 2);
-        assert_eq!(store(&mut shadow, &mut ring, 0, &[6], 7).gap, 0);
-        assert_eq!(mix(&mut shadow, &mut ring, 2), [5, 6]);
-    }
-
-    #[test]
-    fn after_a_stop_the_ring_is_silent_and_begins_at_its_start() {
-        let mut ring = [0; 6];
-        let mut shadow = Shadow::new(6, 1, [0; 8]);
-        store(&mut shadow, &mut ring, 0, &[1, 2, 3, 4, 5, 6], 0);
-        mix(&mut shadow, &mut ring, 4);
-        store(&mut shadow, &mut ring, 0, &[7, 8], 4);
-        shadow.stop(&mut ring);
-        assert_eq!(ring, [0; 6]);
-        store(&mut shadow, &mut ring, 0, &[9], 0);
-        assert_eq!(mix(&mut shadow, &mut ring, 2), [9]);
-    }
-
-    #[test]
-    fn silence_follows_the_pattern_in_wide_formats() {
-        let mut ring = [1; 20];
-        let mut shadow = Shadow::new(5, 4, [0, 0, 0x80, 0, 0, 0, 0x80, 0]);
-        shadow.clear(&mut ring);
-        assert_eq!(ring, [0, 0, 0x80, 0].repeat(5)[..]);
-        mix(&mut shadow, &mut ring, 3);
-        mix(&mut shadow, &mut ring, 3);
-        assert_eq!(ring, [0, 0, 0x80, 0].repeat(5)[..]);
-    }
-
-    #[test]
-    fn no_write_whatever_stores_outside_the_ring_or_twice() {
-        for known in 0..12_u64 {
-            for mixed in known..24 {
-                for first in 0..8_u32 {
-                    for frames in 1..=8 - first {
-                        let mut shadow = Shadow::new(8, 1, [0; 8]);
-                        shadow.mixed = mixed;
-                        let mut seen = [0; 8];
-                        let result: Result<Storing, Infallible> =
-                            shadow.store(first, frames, known, |range| {
-                                seen[range].iter_mut().for_each(|count| *count += 1);
-                                Ok(())
-                            });
-                        let kept: u32 = seen.iter().sum();
-                        assert_eq!(kept + result.unwrap().late, frames);
-                        assert!(seen.iter().all(|count| *count <= 1));
-                        assert!(shadow.stored <= mixed.max(known) + 8);
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -19,6 +19,8 @@ pub struct Statistics {
     pub frames: u64,
     /// Times the guest's data came too late.
     pub xruns: u32,
+    /// Frames that came after their place was mixed, and were not heard.
+    pub late_frames: u64,
     /// From the guest's first WRITE of its last run to the card reaching its first frame, in nanoseconds.
     pub first_sound_ns: Option<u64>,
     /// Frames between the guest's buffer and the card's read position that this backend adds, at

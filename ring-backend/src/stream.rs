@@ -94,6 +94,8 @@ struct Pcm {
     flow: Flow,
     /// Frames since OPEN at the last START, a multiple of the buffer.
     base: u64,
+    /// Until when nothing more of it is mixed.
+    held: Option<Nanos>,
     /// Frames of the card that were mixed since START.
     rendered: u64,
     /// Frames played since START.
@@ -138,6 +140,8 @@ pub struct Stream {
     tail: u32,
     /// The voice is configured and the mixer has not said that it is ready for it.
     unprepared: bool,
+    /// The guest was seen to write anew what was mixed already.
+    rewinds: bool,
     /// What happened so far.
     pub counters: Counters,
 }
@@ -154,6 +158,7 @@ impl Stream {
             policy: Policy::default(),
             tail: 0,
             unprepared: false,
+            rewinds: false,
             counters: Counters::default(),
         }
     }
@@ -274,15 +279,20 @@ impl Stream {
             shape.format.silence(),
         );
         shadow.clear(ring);
+        let mut progress = Progress::new(shape.period_frames, shape.rate);
+        if self.rewinds {
+            progress.tell_all();
+        }
         self.pcm = Some(Pcm {
             shape,
             run,
             shadow,
             flow: Flow::Stopped,
             base: 0,
+            held: None,
             rendered: 0,
             played: 0,
-            progress: Progress::new(shape.period_frames, shape.rate),
+            progress,
             take: Take::new(source),
             begun: None,
         });
@@ -361,6 +371,7 @@ impl Stream {
         pcm.played = 0;
         pcm.rendered = 0;
         pcm.begun = None;
+        pcm.held = None;
         pcm.flow = Flow::Stopped;
         let (_, ring) = desk.arena.get_mut(&pcm.run);
         match keep {

@@ -47,7 +47,7 @@ pub(super) fn device_node<W, P: DataPlane<W>>(
 
 fn stream_text(line: &Statistics, capture: bool, card_rate: u32) -> Value {
     let mut value = text(&format_args!(
-        "playing={} format={} rate={} channels={} frames={} xruns={} peak={} type={} mic={}",
+        "playing={} format={} rate={} channels={} frames={} xruns={} peak={} type={} mic={} late={}",
         u8::from(line.playing),
         line.format.map_or("-", |format| format.name()),
         line.rate,
@@ -56,7 +56,8 @@ fn stream_text(line: &Statistics, capture: bool, card_rate: u32) -> Value {
         line.xruns,
         line.peak,
         if capture { 'c' } else { 'p' },
-        u8::from(line.hears)
+        u8::from(line.hears),
+        line.late_frames
     ));
     // All of it fits; see `VALUE_OCTETS`.
     if let Some(frames) = line.added_latency_frames {

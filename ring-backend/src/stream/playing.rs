@@ -1,4 +1,9 @@
 //! The running stream: its share in the mix, its position, and telling the guest of it.
+//!
+//! sndif has one position for two questions: how long until a frame is heard, and what may still be
+//! written. A program that only goes on from where it stopped asks the first, and is told how far
+//! the card is. A sound server that takes back what it wrote asks the second; once a guest was seen
+//! to do so, and was late, it is told how far the mixer is from then on, at every step of it.
 
 use super::{Counters, Desk, Flow, Pcm, Stream};
 use crate::arena::Arena;
@@ -9,6 +14,15 @@ use crate::stream::Moment;
 use crate::wire::{Refusal, Span};
 use crate::world::{Nanos, World};
 
+/// Of a guest that takes back what it wrote: how often the position moves at least, and how far it
+/// stays behind what is mixed, in parts of a second. PulseAudio comes no closer than 1.33 ms to it,
+/// for cards fetch ahead: that much is left even if mixing goes on while it writes.
+const MOVES_PER_SECOND: u32 = 1000;
+const SAFE_PER_SECOND: u32 = 3000;
+/// How long what is written anew over silence is not mixed: a guest may need two requests.
+const HOLD: Nanos = Nanos(2_000_000);
+/// How many periods a second it has at most whose ends mixing pauses at.
+const LANDINGS_PER_SECOND: u32 = 100;
 /// Periods of the buffer that stay the guest's to fill while the mixer reads ahead.
 const PERIODS_KEPT: u64 = 2;
 
@@ -47,21 +61,33 @@ impl Stream {
         self.counters.frames += u64::from(frames - storing.late);
         self.counters.late_frames += u64::from(storing.late);
         self.counters.xruns += u32::from(storing.gap > 0);
+        if storing.anew && !self.rewinds {
+            self.rewinds = true;
+            pcm.progress.tell_all();
+        }
+        if storing.unmixed > 0 {
+            pcm.unmix(storing.unmixed, &desk.moment);
+        }
         Ok(())
     }
 
     /// Whether the mixer shall render this stream's voice.
     #[must_use]
     pub fn sounds(&self) -> bool {
-        self.direction == Direction::Playback && (self.running() || self.tail > 0)
+        let held = matches!(&self.pcm, Some(pcm) if pcm.held.is_some());
+        self.direction == Direction::Playback && !held && (self.running() || self.tail > 0)
     }
 
     /// How long the mixer may sleep for this stream, in frames of the card: a part of a period.
     #[must_use]
     pub fn patience(&self, card_rate: u32) -> u64 {
         const PARTS: u32 = 4;
+        let most = match self.rewinds {
+            true => u64::from(card_rate / MOVES_PER_SECOND),
+            false => u64::MAX,
+        };
         self.pcm.as_ref().map_or(u64::MAX, |pcm| {
-            scaled(u64::from(pcm.period() / PARTS), card_rate, pcm.shape.rate)
+            scaled(u64::from(pcm.period() / PARTS), card_rate, pcm.shape.rate).min(most)
         })
     }
 
@@ -76,6 +102,23 @@ impl Stream {
             }
             _ => u64::MAX,
         }
+    }
+
+    /// Frames of the card after which the position of a guest that takes back what it wrote is its
+    /// period's end: mixed just so far, all that is mixed is told though the event says no more.
+    #[must_use]
+    pub fn landing(&self, voice: &Voice, moment: &Moment) -> Option<u64> {
+        let pcm = self
+            .pcm
+            .as_ref()
+            .filter(|_| self.rewinds && self.running())?;
+        if pcm.period() < pcm.shape.rate / LANDINGS_PER_SECOND {
+            return None;
+        }
+        let end = pcm.progress.end()?.saturating_sub(pcm.base);
+        let end = scaled(end, moment.card.rate, pcm.shape.rate);
+        let left = end.saturating_add(pcm.safe(voice, moment));
+        left.checked_sub(pcm.rendered).filter(|&left| left > 0)
     }
 
     /// Frames of the card that can be rendered at once from the buffer.
@@ -104,7 +147,7 @@ impl Stream {
     pub fn rendered(&mut self, arena: &mut Arena, card_frames: u64, frames: usize) {
         match &mut self.pcm {
             Some(pcm) if pcm.flow == Flow::Running => {
-                if self.direction == Direction::Playback {
+                if self.direction == Direction::Playback && pcm.held.is_none() {
                     pcm.rendered = pcm.rendered.saturating_add(card_frames);
                     pcm.shadow.consume(arena.get_mut(&pcm.run).1, frames);
                 }
@@ -123,36 +166,34 @@ impl Stream {
         if pcm.flow != Flow::Running || self.direction == Direction::Capture {
             return;
         }
-        let lag = pcm.lag(voice, moment);
-        // Right after mixing, `ahead` frames are mixed and not fetched; the position is `lag`
-        // frames behind what is mixed. In between it moves with the card.
-        let lead = moment.ahead.saturating_sub(lag);
-        let behind = lag.saturating_sub(moment.ahead);
-        let left = moment
-            .mixed
-            .saturating_add(behind)
-            .saturating_sub(moment.fetched.saturating_add(lead));
+        let left = match self.rewinds {
+            true => pcm.safe(voice, moment),
+            false => pcm.left(voice, moment),
+        };
         let reached = pcm.rendered.saturating_sub(left);
         let played = scaled(reached, pcm.shape.rate, moment.card.rate);
         pcm.played = pcm.played.max(played.min(pcm.shadow.mixed()));
         note_first_sound(&mut self.counters, pcm, moment);
     }
 
-    /// Tells the guest its position if that is due.
+    /// Tells the guest its position if that is due; returns when to look again at the latest.
     pub fn report<W: World>(
         &mut self,
         voice: &Voice,
         world: &mut W,
         events: &mut EventChannel<W::Page>,
         moment: &Moment,
-    ) {
+    ) -> Option<Nanos> {
         self.advance(voice, moment);
-        if let Some(pcm) = &self.pcm
-            && pcm.flow == Flow::Running
-            && let Some(position) = pcm.progress.due(pcm.position(), moment.now)
-        {
+        let pcm = self.pcm.as_mut().filter(|pcm| pcm.flow == Flow::Running)?;
+        pcm.held = pcm.held.filter(|&end| moment.now < end);
+        let held = pcm.held;
+        let position = pcm.position();
+        if let Some(position) = pcm.progress.due(position, moment.now) {
             self.tell(position, world, events, moment.now);
         }
+        let pcm = self.pcm.as_ref().filter(|_| self.rewinds)?;
+        held.or_else(|| pcm.progress.rest(position, moment.now))
     }
 
     /// Places an event with this position, in frames since OPEN.
@@ -188,19 +229,53 @@ impl Pcm {
         }
     }
 
+    /// Frames of silence that were heard do not count as mixed any more.
+    fn unmix(&mut self, frames: u64, moment: &Moment) {
+        let of_card = scaled(frames, moment.card.rate, self.shape.rate);
+        self.held = Some(Nanos(moment.now.0.saturating_add(HOLD.0)));
+        self.rendered = self.rendered.saturating_sub(of_card);
+        self.played = self.played.min(self.shadow.mixed());
+    }
+
+    /// How many frames of the card the position of a guest that takes back what it wrote is behind
+    /// what is mixed. That it knows what is mixed, at once, is worth more to it than when the card
+    /// gets there: what it writes where it still may is always heard.
+    fn safe(&self, voice: &Voice, moment: &Moment) -> u64 {
+        let safe = u64::from(moment.card.rate / SAFE_PER_SECOND);
+        let safe = safe.saturating_sub(u64::from(voice.latency_frames()));
+        safe.min(self.spare(moment))
+    }
+
+    /// How many frames of the card the position of any other guest is behind what is mixed.
+    fn left(&self, voice: &Voice, moment: &Moment) -> u64 {
+        let lag = self.lag(voice, moment);
+        // Right after mixing, `ahead` frames are mixed and not fetched; the position is `lag`
+        // frames behind what is mixed. In between it moves with the card.
+        let lead = moment.ahead.saturating_sub(lag);
+        let behind = lag.saturating_sub(moment.ahead);
+        moment
+            .mixed
+            .saturating_add(behind)
+            .saturating_sub(moment.fetched.saturating_add(lead))
+    }
+
     /// How many frames of the card the told position stays behind what is mixed.
     ///
     /// Honest is everything between the buffer and the card's read position. But what is mixed
     /// and not told is room that the guest has and does not know of, so of a small buffer it is
     /// told early enough to have a period's time to write the next period.
     fn lag(&self, voice: &Voice, moment: &Moment) -> u64 {
-        let spare = u64::from(self.shape.buffer_frames)
-            .saturating_sub(u64::from(self.period()).saturating_mul(PERIODS_KEPT));
-        let spare = scaled(spare, moment.card.rate, self.shape.rate);
         let honest = moment
             .ahead
             .saturating_add(u64::from(voice.latency_frames()));
-        honest.min(spare)
+        honest.min(self.spare(moment))
+    }
+
+    /// Frames of the card by which the buffer is longer than what stays the guest's to fill.
+    fn spare(&self, moment: &Moment) -> u64 {
+        let spare = u64::from(self.shape.buffer_frames)
+            .saturating_sub(u64::from(self.period()).saturating_mul(PERIODS_KEPT));
+        scaled(spare, moment.card.rate, self.shape.rate)
     }
 }
 
