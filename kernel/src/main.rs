@@ -6,6 +6,7 @@
 //! [`drivers`] as the traits they ask for.
 #![no_std]
 #![no_main]
+#![cfg_attr(feature = "guest", allow(dead_code, unused_imports))]
 
 extern crate alloc;
 
@@ -15,6 +16,8 @@ mod console;
 mod dma;
 mod event;
 mod grant;
+#[cfg(feature = "guest")]
+mod guest;
 mod heap;
 mod hypercall;
 mod interrupt;
@@ -63,7 +66,11 @@ const NO_CARD: CardFormat = CardFormat {
     sample: CardSample::S16,
 };
 
+#[cfg(feature = "guest")]
+use guest::main;
+
 /// Runs the domain; the whole story.
+#[cfg(not(feature = "guest"))]
 fn main(boot: &Boot) -> ! {
     let entered = start::init(boot);
     let Some(ring) = boot.store else {

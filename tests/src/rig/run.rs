@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// Where scripts that need it find a guest of a few pages.
+const STAND_IN: &str = "/boot/stand-in";
 /// Time for a restored machine to be told to go on.
 const RESTORE: Duration = Duration::from_secs(60);
 /// Time for dom0 to hand over its logs when a run hangs.
@@ -239,6 +241,14 @@ impl Run {
         // Only for the shell and for scripts that use it: every octet that dom0 copies takes time.
         if self.script.is_empty() || self.script.contains("audioctl") {
             fs::copy(audioctl()?, share.join("audioctl")).context("copying audioctl")?;
+        }
+        if self.script.contains(STAND_IN) {
+            let boot = share.join("boot");
+            fs::create_dir_all(&boot)?;
+            build("stand-in")?;
+            let image = "target/stand-in/x86_64-unknown-linux-gnu/kernel/audiodom";
+            fs::copy(place::checkout().join(image), boot.join("stand-in"))
+                .context("copying the small guest")?;
         }
         if let Some(heard) = &self.heard {
             fs::copy(heard, run.path.join(microphone::HEARD))

@@ -1,11 +1,13 @@
 //! Many guests at once.
 
+use super::life::held;
 use super::matrix::Finding;
 use super::sound::xruns;
-use super::{Setup, go};
-use crate::judge::recording::RATE;
+use super::{Setup, go, said};
+use crate::judge::recording::{RATE, Recording};
 use crate::judge::tone::Fit;
-use anyhow::{Context, Result, ensure};
+use crate::rig::Outcome;
+use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 
 /// How many, and the tone of each.
@@ -49,4 +51,91 @@ pub fn check(_: &Path, setup: Setup) -> Result<Vec<Finding>> {
         ))
     };
     Ok(vec![Finding::of("eight guests play at once", judge())])
+}
+
+/// Small guests that play at once: one for each bit of a stereo frame.
+const SMALL: u32 = 32;
+
+/// 32 small guests play one bit of the frame each, so that none is hidden by another: each is heard
+/// from its first frame to its last, and the next guest is told why there is no place for it.
+///
+/// # Errors
+/// The machine does not run, or the script fails.
+pub fn small(_: &Path, setup: Setup) -> Result<Vec<Finding>> {
+    let script = include_str!("../../scripts/crowd32.sh");
+    let (outcome, recording) = go(setup.run(script), &[])?;
+    let all = (0..SMALL).map(|bit| plane(&outcome, &recording, bit));
+    let all: Result<Vec<usize>> = all.collect();
+    let all = all.and_then(|frames| {
+        let least = frames.iter().min().copied().unwrap_or_default();
+        let most = frames.iter().max().copied().unwrap_or_default();
+        ensure!(least > 2 * RATE as usize, "heard for {least} frames only");
+        let rate = RATE as usize;
+        Ok(format!(
+            "each sample for sample, for {} to {} s",
+            least / rate,
+            most / rate
+        ))
+    });
+    let refused = "the audio domain serves as many devices as it can already";
+    let refused = outcome.said().any(|line| line.contains(refused));
+    let refused = refused
+        .then(|| "its device's error says so; the others play on".to_string())
+        .context("not refused");
+    Ok(vec![
+        Finding::of("32 small guests play at once", all),
+        Finding::of("one guest more than there is place for", refused),
+        Finding::of("all 32 leave", held(&outcome, "end")),
+    ])
+}
+
+/// Compares one bit of what was heard with what its guest played; for how many frames it did.
+fn plane(outcome: &Outcome, recording: &Recording, bit: u32) -> Result<usize> {
+    let start = format!("BIT {bit} ");
+    let told = said(outcome, &start).next().context("it did not end")?;
+    let Some((_, frames)) = told.split_once("PLAYED ") else {
+        bail!("guest {bit}: {told}");
+    };
+    let frames: usize = frames.trim().parse()?;
+    let mut noise = Noise::new(bit);
+    let played: Vec<bool> = (0..frames).map(|_| noise.next()).collect();
+    let heard = recording.frames.iter().map(|frame| {
+        let [left, right] = frame.map(|sample| u32::from(sample.cast_unsigned()));
+        (right << 16 | left) >> bit & 1 == 1
+    });
+    let heard: Vec<bool> = heard.collect();
+    let first = |bits: &[bool]| bits.iter().position(|bit| *bit).context("nothing is heard");
+    let at = first(&heard)?
+        .checked_sub(first(&played)?)
+        .context("its beginning is not heard")?;
+    let all = heard.get(at..).unwrap_or_default();
+    let wrong = played
+        .iter()
+        .zip(all)
+        .position(|(played, heard)| played != heard);
+    if let Some(wrong) = wrong {
+        bail!("guest {bit} differs after {wrong} of {frames} frames");
+    }
+    ensure!(all.len() >= frames, "guest {bit}: its end is not heard");
+    ensure!(
+        !all[frames..].contains(&true),
+        "guest {bit} is heard after its end"
+    );
+    Ok(frames)
+}
+
+/// The ones and zeros that a small guest plays, as `kernel/src/guest.rs` makes them.
+struct Noise(u32);
+
+impl Noise {
+    const fn new(bit: u32) -> Self {
+        Self((bit + 1).wrapping_mul(0x9E37_79B9))
+    }
+
+    const fn next(&mut self) -> bool {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0 & 1 == 1
+    }
 }

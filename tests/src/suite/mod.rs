@@ -114,7 +114,7 @@ impl fmt::Display for Setup {
 pub type Check = fn(&Path, Setup) -> Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 9] = [
+pub const CHECKS: [(&str, Check); 10] = [
     ("sound", sound::check),
     ("life", life::check),
     ("restart", restart::check),
@@ -123,12 +123,13 @@ pub const CHECKS: [(&str, Check); 9] = [
     ("save", life::save),
     ("programs", programs::check),
     ("crowd", crowd::check),
+    ("crowd32", crowd::small),
     ("kinds", kinds::check),
 ];
 
 /// What the suite runs: each check on the usual setup, and those that may go wrong elsewhere on the
 /// others.
-const PLAN: [(&str, Setup); 16] = [
+const PLAN: [(&str, Setup); 17] = [
     ("cards", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("life", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("restart", Setup::on(Xen::V4_17, Linux::V6_1)),
@@ -136,6 +137,7 @@ const PLAN: [(&str, Setup); 16] = [
     ("save", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("programs", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("crowd", Setup::on(Xen::V4_17, Linux::V6_1)),
+    ("crowd32", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("sound", Setup::on(Xen::V4_17, Linux::V6_12)),
     ("life", Setup::on(Xen::V4_20, Linux::V6_12)),
     ("restart", Setup::on(Xen::V4_20, Linux::V6_12)),
