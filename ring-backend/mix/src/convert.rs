@@ -129,7 +129,7 @@ impl Bench<'_> {
                 let (new, to) = self.scratch.taken_and_planes(folded, streams * planes);
                 let new = part(new, frames * channels);
                 let resampler = &mut stream.input.voice.resampler;
-                fine |= resampler.unfold(new, to, stride);
+                fine |= resampler.unfold(self.tier, new, to, stride);
                 resampler.keep(to, stride, frames);
                 streams += 1;
             }
@@ -151,11 +151,11 @@ impl Bench<'_> {
                     room: samples,
                     fine,
                 };
-                self.tier.fir(&fir, &mut cursor, outputs, out);
+                self.tier.fir(&fir, &cursor, outputs, out);
             } else {
                 resampled.fill(0);
-                cursor.skip(outputs);
             }
+            cursor.skip(outputs);
             for stream in [Some(&mut stream), mate.as_mut()].into_iter().flatten() {
                 *stream.input.voice.resampler.cursor_mut() = cursor;
             }

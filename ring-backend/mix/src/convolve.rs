@@ -1,175 +1,226 @@
-//! The resampler's inner loop: 16-bit multiply-adds over high and low halves.
+//! The resampler's inner loops: 16-bit multiply-adds over samples parted in two.
 
 use super::convert::OUTPUTS;
-use super::kernel::Fir;
-use super::resample::Cursor;
-use super::table::LANE;
+use super::kernel::{Fir, Tier};
+use super::resample::{Cursor, Path};
+use super::scalar::BLOCK;
+use super::simd::{View, Windows, call, v128 as narrow};
+use super::table::{LANE, SLOPE_BITS};
 use core::ops::Range;
 
 macro_rules! kernel {
     ($width:ident, $feature:literal) => {
         /// The loops of this width.
         pub mod $width {
-            use super::{Cursor, Fir, LANE, OUTPUTS, Range, put};
-            use crate::scalar::BLOCK;
+            use super::{Fir, LANE, Path, Range, View, Windows, change};
+            use crate::simd::v128::{self, halves64};
             use crate::simd::$width::*;
-            use crate::simd::{Planes, v128};
 
             const LANES: usize = OCTETS / 2;
-            /// Vectors of the sixteen taps whose partial sums are kept apart.
+            /// Lanes take so few instructions that counting them tells.
+            const WIDE: bool = OCTETS == 32;
+            /// Vectors of sixteen taps.
             const PARTS: usize = LANE / LANES;
+            /// Rounds a cross product's partial sum, of which there are four in the end.
+            const HALF: i32 = 32_768 / OCTETS as i32;
 
-            /// Makes `frames` frames of each stream's interleaved outputs, in units of 2^-29.
+            /// Makes two channels' outputs of what some taps are. Those are 0 if there are too few.
             #[target_feature(enable = $feature)]
-            pub fn fir(fir: &Fir<'_>, cursor: &mut Cursor, frames: usize, out: &mut [i32]) {
-                let (first, taps) = (*cursor, fir.table.plan.shape.taps);
-                let channels = fir.streams * fir.channels;
-                for tap in (0..taps).step_by(BLOCK) {
-                    let taps = tap..(tap + BLOCK).min(taps);
-                    let mut channel = 0;
-                    while channel < channels {
-                        *cursor = first;
-                        // As many at once as there are registers for their sums.
-                        let four = PARTS == 1 && channels - channel > 2;
-                        let pass = match (fir.table.plan.between, four, fir.fine) {
-                            (true, ..) => pass::<2, 4, true>,
-                            (_, true, true) => pass::<4, 2, true>,
-                            (_, true, false) => pass::<4, 2, false>,
-                            (_, false, true) => pass::<2, 2, true>,
-                            (_, false, false) => pass::<2, 2, false>,
-                        };
-                        channel += pass(fir, cursor, channel, taps.clone(), frames, out);
-                    }
-                }
-            }
-
-            /// Adds what some taps are for `C` channels, and returns their number. Channels that
-            /// there are not come out nowhere.
-            #[target_feature(enable = $feature)]
-            fn pass<const C: usize, const PLANES: usize, const FINE: bool>(
+            pub fn pair(
                 fir: &Fir<'_>,
-                cursor: &mut Cursor,
+                path: Path,
                 channel: usize,
                 taps: Range<usize>,
-                frames: usize,
-                out: &mut [i32],
-            ) -> usize {
-                let stride = fir.stride;
-                let rows = fir.table.rows.as_chunks::<LANE>().0.as_chunks::<PLANES>().0;
-                let row_len = fir.table.plan.shape.taps / LANE;
-                let first_tap = taps.start / LANE;
-                let count = taps.len() / LANE;
-                let samples = fir.samples.get(2 * channel * stride..).unwrap_or(&[]);
-                let Some(planes) = Planes::<C>::new(samples, stride, count) else {
-                    return C;
-                };
-                let mut at = *cursor;
-                let mut start = taps.start;
-                let mut all = [[0; 4]; OUTPUTS];
-                for values in all.iter_mut().take(frames) {
-                    start += at.advance();
-                    let (row, rest) = if PLANES == 4 {
-                        at.nearest(fir.table.plan.rows)
-                    } else {
-                        (at.row(), 0)
-                    };
-                    let row = row * row_len + first_tap;
-                    let Some(row) = rows.get(row..row + count) else {
-                        return C;
-                    };
-                    let mut sums = [every32(0); C];
-                    let mut changes = [[every32(0); 2]; C];
-                    for part in 0..PARTS {
-                        let sums = (&mut sums, &mut changes);
-                        let Some(window) = planes.window(start) else {
-                            return C;
-                        };
-                        lanes::<C, PLANES, FINE>(row, window, part, sums);
-                    }
-                    *values = totals(sums[0], sums[1], sums[C - 2], sums[C - 1]);
-                    if PLANES == 4 {
-                        let [left, right] = [changes[0], changes[1]];
-                        let [a, b, c, d] = totals(left[0], left[1], right[0], right[1]);
-                        values[0] += fir.table.change(a, b, rest);
-                        values[1] += fir.table.change(c, d, rest);
-                    }
-                }
-                *cursor = at;
-                let all = all.get(..frames).unwrap_or(&[]);
-                put(fir, channel..channel + C, all, taps.start == 0, out);
-                C
-            }
-
-            /// Adds to the sums of `C` channels what the `part`th vector of each sixteen taps is.
-            #[inline]
-            #[target_feature(enable = $feature)]
-            fn lanes<'a, const C: usize, const PLANES: usize, const FINE: bool>(
-                row: &[[[i16; LANE]; PLANES]],
-                window: impl Iterator<Item = [[&'a [i16; LANE]; 2]; C]>,
-                part: usize,
-                (sums, changes): (&mut [V; C], &mut [[V; 2]; C]),
+                pairs: &mut [[i32; 2]],
             ) {
-                let vector = |lane: &[i16; LANE]| load(&lane.as_chunks::<LANES>().0[part]);
-                let mut crosses = [every32(2_048); C];
-                let mut slopes = [[every32(0); 2]; C];
-                for (row, samples) in row.iter().zip(window) {
-                    let (a, b) = (vector(&row[0]), vector(&row[1]));
-                    for c in 0..C {
-                        let high = vector(samples[c][0]);
-                        sums[c] = add_madd16(sums[c], high, a);
-                        crosses[c] = add_madd16(crosses[c], high, b);
-                        if FINE {
-                            crosses[c] = add_madd16(crosses[c], vector(samples[c][1]), a);
-                        }
-                        for plane in 2..PLANES {
-                            let slope = &mut slopes[c][plane - 2];
-                            *slope = add_madd16(*slope, high, vector(&row[plane]));
-                        }
-                    }
-                }
-                for c in 0..C {
-                    sums[c] = add32(sums[c], right32(crosses[c], 12));
-                    for i in 0..PLANES - 2 {
-                        changes[c][i] = add32(changes[c][i], right32(slopes[c][i], 3));
-                    }
-                }
+                let pass = match (fir.table.plan.between, fir.fine, taps.len() / LANE) {
+                    (true, _, 4) if WIDE => pass::<4, true, 4>,
+                    (true, _, _) => pass::<4, true, 0>,
+                    (_, true, 4) => pass::<2, true, 4>,
+                    (_, true, 2) if WIDE => pass::<2, true, 2>,
+                    (_, true, _) => pass::<2, true, 0>,
+                    (_, false, _) => pass::<2, false, 0>,
+                };
+                pass(fir, path, channel, taps, pairs);
             }
 
-            /// The sums of the lanes of four vectors.
+            /// Parts interleaved samples of two channels in high and low ones of each; returns how
+            /// many frames it did, and whether any low sample of theirs is not 0.
+            #[target_feature(enable = $feature)]
+            pub fn part(frames: &[[i32; 2]], mut planes: [&mut [i16]; 4]) -> (usize, bool) {
+                let Some(last) = frames.len().checked_sub(LANES) else {
+                    return (0, false);
+                };
+                let any = blocks(frames, planes.each_mut().map(|plane| &mut **plane));
+                // The last ones make a block with some that are done.
+                let ends = planes.map(|plane| plane.get_mut(last..).unwrap_or(&mut []));
+                (frames.len(), blocks(frames.split_at(last).1, ends) || any)
+            }
+
+            /// The same of whole blocks.
+            #[inline(never)]
+            #[target_feature(enable = $feature)]
+            fn blocks(frames: &[[i32; 2]], planes: [&mut [i16]; 4]) -> bool {
+                let mut set = every32(0);
+                let planes = planes.map(|plane| plane.as_chunks_mut::<LANES>().0);
+                let [high, low, other_high, other_low] = planes;
+                let planes = high.iter_mut().zip(low).zip(other_high).zip(other_low);
+                let blocks = frames.as_chunks::<LANES>().0.iter();
+                for (block, (((high, low), other_high), other_low)) in blocks.zip(planes) {
+                    let block = block.as_flattened().as_chunks::<{ LANES / 2 }>().0;
+                    let [a, b, c, d] = [0, 1, 2, 3].map(|i| load(&block[i]));
+                    let left = [even32(a, b), even32(c, d)];
+                    let right = [odd32(a, b), odd32(c, d)];
+                    for (side, high, low) in [(left, high, low), (right, other_high, other_low)] {
+                        let below = side.map(|it| and(down32::<4>(it), every32(0xFFF)));
+                        set = or(set, or(below[0], below[1]));
+                        store(high, pack_even(side.map(|it| right32(it, 16))));
+                        store(low, pack_even(below));
+                    }
+                }
+                any(set)
+            }
+
+            /// Makes two channels' outputs of what some taps are, of `L` lanes if that is not 0.
+            /// `None` where there are too few.
+            #[target_feature(enable = $feature)]
+            fn pass<const PLANES: usize, const FINE: bool, const L: usize>(
+                fir: &Fir<'_>,
+                mut path: Path,
+                channel: usize,
+                taps: Range<usize>,
+                pairs: &mut [[i32; 2]],
+            ) -> Option<()> {
+                let rows = fir.table.rows.as_chunks::<PLANES>().0;
+                let rows = rows.get(taps.start / LANE..)?;
+                let samples = fir.samples.get(2 * channel * fir.stride + taps.start..)?;
+                let lanes = taps.len() / LANE;
+                let windows = Windows::<PLANES, L>::new(rows, samples, fir.stride, lanes)?;
+                let row_len = fir.table.plan.shape.taps / LANE;
+                for pair in pairs {
+                    let (row, start, rest) = if PLANES == 4 {
+                        let start = path.advance::<true>();
+                        let (row, rest) = path.nearest();
+                        (row * row_len, start, rest)
+                    } else {
+                        let start = path.advance::<false>();
+                        (path.row(), start, 0)
+                    };
+                    *pair = output::<PLANES, FINE, L>(windows.at(row, start)?, rest);
+                }
+                Some(())
+            }
+
+            /// An output of two channels.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn totals(a: V, b: V, c: V, d: V) -> [i32; 4] {
-                let ab = add32(low32(a, b), high32(a, b));
-                let cd = add32(low32(c, d), high32(c, d));
-                let all = halves32(add32(low64(ab, cd), high64(ab, cd)));
-                let mut values = [0; 4];
-                v128::store(&mut values, all);
-                values
+            fn output<const PLANES: usize, const FINE: bool, const L: usize>(
+                view: View<'_, '_, PLANES, L>,
+                rest: i16,
+            ) -> [i32; 2] {
+                let vector = |lane: &[i16; LANE], part| load(&lane.as_chunks::<LANES>().0[part]);
+                let (mut sums, mut crosses) = ([every32(0); 2], [every32(HALF); 2]);
+                let mut slopes = [[every32(0); 2]; PARTS];
+                for lane in 0..view.lanes() {
+                    let (row, samples) = view.lane(lane);
+                    for part in 0..PARTS {
+                        let (a, b) = (vector(&row[0].0, part), vector(&row[1].0, part));
+                        let mut slope = every32(0);
+                        if PLANES == 4 {
+                            let bend = top16(vector(&row[3].0, part), every16(rest >> 4));
+                            slope = add16(vector(&row[2].0, part), bend);
+                        }
+                        for c in 0..2 {
+                            let high = vector(samples[c][0], part);
+                            sums[c] = add_madd16(sums[c], high, a);
+                            crosses[c] = add_madd16(crosses[c], high, b);
+                            if FINE {
+                                let low = vector(samples[c][1], part);
+                                crosses[c] = add_madd16(crosses[c], low, a);
+                            }
+                            if PLANES == 4 {
+                                slopes[part][c] = add_madd16(slopes[part][c], high, slope);
+                            }
+                        }
+                    }
+                }
+                let (mut sums, crosses) = (fours32(sums), fours32(crosses));
+                for i in 0..PARTS {
+                    sums[i] = add32(sums[i], right32(crosses[i], 12));
+                }
+                let mut values = total(sums);
+                if PLANES == 4 {
+                    let mut sums = [every32(0); PARTS];
+                    for slopes in slopes {
+                        let eighths = fours32(slopes.map(|slope| right32(slope, 3)));
+                        for i in 0..PARTS {
+                            sums[i] = add32(sums[i], eighths[i]);
+                        }
+                    }
+                    values = v128::add32(values, change(total(sums), rest));
+                }
+                halves64(values)[0]
+            }
+
+            /// The sums of the four lanes of two channels, and the same once more.
+            #[inline]
+            #[target_feature(enable = $feature)]
+            fn total(sums: [V; PARTS]) -> v128::V {
+                let [left, right] = halves(sums);
+                let twos = v128::add32(v128::low32(left, right), v128::high32(left, right));
+                v128::add32(twos, v128::high64(twos, twos))
             }
         }
     };
 }
 
-/// Makes outputs of what channels are, four at most, or adds it if it is not the `first`.
-fn put(fir: &Fir<'_>, channels: Range<usize>, values: &[[i32; 4]], first: bool, out: &mut [i32]) {
-    let per = fir.channels;
-    let keep = if first { 0 } else { -1 };
-    for (index, channel) in channels.enumerate().step_by(if per == 2 { 2 } else { 1 }) {
-        if channel >= fir.streams * per {
-            return;
-        }
-        let Some(out) = out.get_mut(fir.place(channel)..) else {
-            return;
-        };
-        if per == 2 {
-            let second = index != 0;
-            for (out, &[a, b, c, d]) in out.as_chunks_mut::<2>().0.iter_mut().zip(values) {
-                let [left, right] = if second { [c, d] } else { [a, b] };
-                *out = [(out[0] & keep) + left, (out[1] & keep) + right];
+/// What outputs are more than at the nearest row, as the plain one of [`table`](super::table).
+#[inline]
+#[target_feature(enable = "sse2")]
+fn change(slopes: narrow::V, rest: i16) -> narrow::V {
+    let rests = narrow::every32(i32::from(rest) << 16 | (i32::from(rest) + 128) >> 8 & 0xFFFF);
+    let middle = narrow::and(narrow::down32::<8>(slopes), narrow::every32(0xFF));
+    let slopes = narrow::or(narrow::and_not(narrow::every32(0xFFFF), slopes), middle);
+    let change = narrow::add32(narrow::madd16(slopes, rests), narrow::every32(1 << 4));
+    narrow::right32(change, SLOPE_BITS - 17)
+}
+
+/// Makes `frames` frames of each stream's interleaved outputs, in units of 2^-29.
+pub fn fir(tier: Tier, fir: &Fir<'_>, cursor: &Cursor, frames: usize, out: &mut [i32]) {
+    let plan = &fir.table.plan;
+    let path = cursor.path(plan, plan.shape.taps / LANE);
+    for tap in (0..plan.shape.taps).step_by(BLOCK) {
+        let taps = tap..(tap + BLOCK).min(plan.shape.taps);
+        for channel in (0..fir.streams * fir.channels).step_by(2) {
+            let stereo = fir.channels == 2 && tap == 0;
+            let mut others = [[0; 2]; OUTPUTS];
+            let (others, _) = others.split_at_mut(frames.min(OUTPUTS));
+            let place = fir.place(channel);
+            let pairs = match out.get_mut(place..place + 2 * frames) {
+                Some(out) if stereo => out.as_chunks_mut().0,
+                _ => &mut *others,
+            };
+            let taps = taps.clone();
+            match tier {
+                Tier::Avx2(token) => call::v256::pair(token, fir, path, channel, taps, pairs),
+                _ => call::v128::pair((), fir, path, channel, taps, pairs),
             }
-        } else {
-            for (out, values) in out.iter_mut().step_by(per).zip(values) {
-                *out = (*out & keep) + values.get(index).copied().unwrap_or(0);
+            if !stereo {
+                put(fir, channel, others, tap == 0, out);
+            }
+        }
+    }
+}
+
+/// Makes outputs of what two channels are, or adds it if it is not the `first`. Channels that
+/// there are not come out nowhere.
+#[inline(never)]
+fn put(fir: &Fir<'_>, channel: usize, pairs: &[[i32; 2]], first: bool, out: &mut [i32]) {
+    let keep = if first { 0 } else { -1 };
+    for (frame, values) in pairs.iter().enumerate() {
+        for (channel, value) in (channel..fir.streams * fir.channels).zip(values) {
+            if let Some(out) = out.get_mut(fir.place(channel) + frame * fir.channels) {
+                *out = (*out & keep) + value;
             }
         }
     }

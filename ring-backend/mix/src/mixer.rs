@@ -47,7 +47,7 @@ pub(super) struct Work {
 
 impl Mixer {
     /// A mixer for a card, with the fastest inner loops that this processor runs. Takes all the
-    /// memory it will ever need: about 480 KB.
+    /// memory it will ever need: about 570 KB.
     #[must_use]
     pub fn new(card: CardFormat) -> Self {
         Self::with_tier(card, Tier::detected())

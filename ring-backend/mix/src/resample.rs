@@ -4,12 +4,13 @@
 //! each sample and 12 bits below them, as 16-bit multiplies want them.
 
 use super::filter::{Family, Shape, TIME_BITS};
+use super::kernel::Tier;
 use super::table::{Plan, Tables};
 
 /// Samples of history per voice, all channels together.
 pub const HISTORY: usize = 1_536;
 /// Phases per frame of the lower rate where the phases of a ratio are too many to have a row each.
-const ROWS_BETWEEN: usize = 160;
+const ROWS_BETWEEN: usize = 192;
 
 /// The rates that sndif has names for, and one more that cards have.
 const NAMED: [u32; 13] = [
@@ -19,6 +20,7 @@ const NAMED: [u32; 13] = [
 
 /// Fraction bits of a position where it is not a row's.
 const BETWEEN_BITS: u32 = 40;
+const HALF_A_ROW: i64 = 1 << (BETWEEN_BITS - 1);
 
 /// How much work resampling may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -41,35 +43,24 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Advances to the next output: how many frames to take first.
-    #[inline]
-    pub fn advance(&mut self) -> usize {
-        // Two divisions less than the obvious way, for every output.
-        self.phase += self.step;
-        let mut frames = 0;
-        while self.phase >= self.den {
-            self.phase -= self.den;
-            frames += 1;
+    /// The way of the next outputs through the table of `plan`. Where every position has a row,
+    /// rows count `length`.
+    #[inline(never)]
+    #[must_use]
+    pub const fn path(&self, plan: &Plan, length: usize) -> Path {
+        let Self { phase, step, den } = *self;
+        let (rows, half) = if plan.between {
+            (plan.rows as i64, HALF_A_ROW)
+        } else {
+            (length as i64, 0)
+        };
+        Path {
+            phase: phase.rem_euclid(den) * rows + half,
+            part: step % den * rows,
+            span: den * rows,
+            whole: (step / den) as usize,
+            start: phase.div_euclid(den) as usize,
         }
-        frames
-    }
-
-    /// The row of this position, where every position has one.
-    #[inline]
-    #[must_use]
-    pub const fn row(&self) -> usize {
-        self.phase as usize
-    }
-
-    /// The nearest of `rows` per frame, and how far on from it, in rows with 32 fraction bits.
-    /// Where positions are not rows' only.
-    #[inline]
-    #[must_use]
-    pub const fn nearest(&self, rows: usize) -> (usize, i64) {
-        let scaled = self.phase * rows as i64;
-        let row = (scaled + (1 << (BETWEEN_BITS - 1))) >> BETWEEN_BITS;
-        let rest = scaled - (row << BETWEEN_BITS);
-        (row as usize, rest >> (BETWEEN_BITS - 32))
     }
 
     /// Advances past `outputs` outputs.
@@ -89,6 +80,52 @@ impl Cursor {
     }
 }
 
+/// Positions of outputs, one after the other, in a stream and a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Path {
+    /// Rows; between them with [`BETWEEN_BITS`] fraction bits, and half a row more.
+    phase: i64,
+    /// How many more the next output is at, beside whole frames.
+    part: i64,
+    /// How many a frame has.
+    span: i64,
+    /// Frames from output to output, rounded down.
+    whole: usize,
+    /// The frame where the output's filter begins, less than none only at first.
+    start: usize,
+}
+
+impl Path {
+    /// Moves on to the next output, and tells where in the stream its filter begins.
+    #[inline]
+    pub fn advance<const BETWEEN: bool>(&mut self) -> usize {
+        // Which outputs are a frame further is hard to foretell: no branch.
+        self.phase += self.part;
+        let half = if BETWEEN { HALF_A_ROW } else { 0 };
+        let more = self.phase >= self.span + half;
+        self.phase -= if more { self.span } else { 0 };
+        self.start = self.start.wrapping_add(self.whole + usize::from(more));
+        self.start
+    }
+
+    /// The row of this position, where every position has one.
+    #[inline]
+    #[must_use]
+    pub const fn row(&self) -> usize {
+        self.phase as usize
+    }
+
+    /// The nearest row, and how far on from it in rows with 16 fraction bits, where positions are
+    /// not rows' only.
+    #[inline]
+    #[must_use]
+    pub const fn nearest(&self) -> (usize, i16) {
+        let row = (self.phase >> BETWEEN_BITS) as usize;
+        let rest = (self.phase >> (BETWEEN_BITS - 16)) as u16;
+        (row, (rest ^ 0x8000) as i16)
+    }
+}
+
 /// One stream's resampler.
 pub struct Resampler {
     plan: Plan,
@@ -99,6 +136,8 @@ pub struct Resampler {
     channels: usize,
     high: [i16; HISTORY],
     low: [i16; HISTORY],
+    /// Frames since a low part was not 0, at least.
+    coarse: usize,
 }
 
 impl Resampler {
@@ -119,6 +158,7 @@ impl Resampler {
         channels: 0,
         high: [0; HISTORY],
         low: [0; HISTORY],
+        coarse: 0,
     };
 
     /// Sets up for a ratio, with `drift` in parts per 2^32 of it if it may move, and forgets the
@@ -243,37 +283,41 @@ impl Resampler {
     /// Lays out history and then `frames` new interleaved frames in two planes of `stride`
     /// samples per channel: high parts and low parts. Returns whether any low part is not 0.
     #[inline(never)]
-    pub fn unfold(&self, new: &[i32], samples: &mut [i16], stride: usize) -> bool {
+    pub fn unfold(&mut self, tier: Tier, new: &[i32], samples: &mut [i16], stride: usize) -> bool {
         let (taps, channels) = (self.taps(), self.channels);
-        let pasts = self
-            .high
-            .chunks(taps.max(1))
-            .zip(self.low.chunks(taps.max(1)));
-        let mut fine = 0;
-        let mut planes = samples.chunks_exact_mut(stride.max(1));
-        for (channel, (high_past, low_past)) in pasts.enumerate().take(channels) {
-            let (Some(high), Some(low)) = (planes.next(), planes.next()) else {
+        let pasts = [&self.high, &self.low];
+        let mut any = false;
+        let mut done = 0;
+        if let (2, Some(samples)) = (channels, samples.get_mut(..4 * stride)) {
+            let mut planes = samples.chunks_exact_mut(stride.max(1));
+            let news = [(); 4].map(|()| planes.next().and_then(|it| it.get_mut(taps..)));
+            (done, any) = tier.part(new.as_chunks().0, news.map(Option::unwrap_or_default));
+        }
+        for (index, plane) in samples.chunks_exact_mut(stride.max(1)).enumerate() {
+            let (channel, low) = (index / 2, index % 2);
+            let past = pasts[low].get(channel * taps..(channel + 1) * taps);
+            let (Some(past), true) = (past, channel < channels) else {
                 break;
             };
-            if let (Some((high, high_new)), Some((low, low_new))) = (
-                high.split_at_mut_checked(taps),
-                low.split_at_mut_checked(taps),
-            ) {
-                high.copy_from_slice(high_past);
-                low.copy_from_slice(low_past);
-                fine |= low_past.iter().fold(0, |any, &low| any | low);
-                let halves = high_new.iter_mut().zip(low_new);
-                // Most streams have two channels.
-                fine |= if channels == 2 {
-                    let frames = new.as_chunks::<2>().0.iter();
-                    let second = -i32::from(channel != 0);
-                    parts(frames.map(|&[a, b]| a & !second | b & second), halves)
-                } else {
-                    parts(new.iter().skip(channel).step_by(channels).copied(), halves)
-                };
+            let (to, rest) = plane.split_at_mut(taps.min(stride));
+            if to.len() == past.len() {
+                to.copy_from_slice(past);
+            }
+            let frames = new.chunks_exact(channels).skip(done);
+            for (frame, to) in frames.zip(rest.iter_mut().skip(done)) {
+                let sample = frame.get(channel).copied().unwrap_or(0);
+                let below = (sample >> 4) & 0xFFF;
+                any |= below != 0;
+                *to = if low == 0 { sample >> 16 } else { below } as i16;
             }
         }
-        fine != 0
+        let fine = any || self.coarse < taps;
+        self.coarse = if any {
+            0
+        } else {
+            self.coarse.saturating_add(new.len() / channels.max(1))
+        };
+        fine
     }
 
     /// Keeps the newest frames of planes that hold `frames` new ones.
@@ -291,21 +335,6 @@ impl Resampler {
             }
         }
     }
-}
-
-/// Parts samples in two; returns all bits that are set in low ones.
-#[inline]
-fn parts<'a>(
-    new: impl Iterator<Item = i32>,
-    halves: impl Iterator<Item = (&'a mut i16, &'a mut i16)>,
-) -> i16 {
-    let mut any = 0;
-    for (sample, (high, low)) in new.zip(halves) {
-        *high = (sample >> 16) as i16;
-        *low = ((sample >> 4) & 0xFFF) as i16;
-        any |= *low;
-    }
-    any
 }
 
 const IDENTITY: Cursor = Cursor {

@@ -2,7 +2,7 @@
 
 use super::kernel::{Direct, Fir, Sink, accumulator_slot};
 use super::resample::Cursor;
-use super::table::Plan;
+use super::table::{LANE, change};
 use core::ops::Range;
 
 /// Sums from sample `from` on: exact, rounded once, to nearest, and saturated.
@@ -38,28 +38,26 @@ pub fn gather(samples: &[i32], gains: &[i32; 8], channels: usize, from: usize, s
 }
 
 /// Makes `frames` frames of each stream's interleaved outputs, in units of 2^-29.
-pub fn fir(fir: &Fir<'_>, cursor: &mut Cursor, frames: usize, out: &mut [i32]) {
-    let Plan {
-        shape,
-        rows,
-        between,
-    } = fir.table.plan;
-    let mut start = 0;
+pub fn fir(fir: &Fir<'_>, cursor: &Cursor, frames: usize, out: &mut [i32]) {
+    let plan = fir.table.plan;
+    let mut path = cursor.path(&plan, 1);
     for frame in 0..frames {
-        start += cursor.advance();
-        let (row, rest) = if between {
-            cursor.nearest(rows)
+        let (start, row, rest);
+        if plan.between {
+            start = path.advance::<true>();
+            (row, rest) = path.nearest();
         } else {
-            (cursor.row(), 0)
-        };
+            start = path.advance::<false>();
+            (row, rest) = (path.row(), 0);
+        }
         for channel in 0..fir.streams * fir.channels {
             let place = fir.place(channel) + frame * fir.channels;
             let Some(sample) = out.get_mut(place) else {
                 continue;
             };
             *sample = 0;
-            for from in (0..shape.taps).step_by(BLOCK) {
-                let taps = from..(from + BLOCK).min(shape.taps);
+            for from in (0..plan.shape.taps).step_by(BLOCK) {
+                let taps = from..(from + BLOCK).min(plan.shape.taps);
                 *sample += block(fir, channel, start, row, rest, taps);
             }
         }
@@ -67,24 +65,24 @@ pub fn fir(fir: &Fir<'_>, cursor: &mut Cursor, frames: usize, out: &mut [i32]) {
 }
 
 /// Taps whose partial sums stay within 32 bits.
-pub const BLOCK: usize = 192;
+pub const BLOCK: usize = 7 * LANE;
 
-/// What some taps are, `start` frames after the history's first, at `rest` rows past `row`.
+/// What some taps are, `start` frames after the history's first, `rest` past `row`.
 ///
 /// Products of low halves are left out: all that the others are cut to is larger. Cross products
-/// are summed eight ways, and each sum is rounded to what the products of high halves have.
+/// are summed four ways, and each sum is rounded to what the products of high halves have; those
+/// of slopes are summed eight ways.
 fn block(
     fir: &Fir<'_>,
     channel: usize,
     start: usize,
     row: usize,
-    rest: i64,
+    rest: i16,
     taps: Range<usize>,
 ) -> i32 {
     let planes = 2 * channel * fir.stride;
     let (high, low) = (planes + start, planes + fir.stride + start);
-    let (mut sum, mut crosses) = (0_i32, [2_048_i32; 8]);
-    let (mut slopes, mut bends) = ([0_i32; 8], [0_i32; 8]);
+    let (mut sum, mut crosses, mut slopes) = (0_i32, [2_048_i32; 4], [0_i32; 8]);
     for tap in taps {
         let samples = (fir.samples.get(high + tap), fir.samples.get(low + tap));
         let (Some(&h), Some(&l)) = samples else {
@@ -93,18 +91,15 @@ fn block(
         let [a, b, slope, bend] = fir.table.tap(row, tap).map(i32::from);
         let (h, l) = (i32::from(h), i32::from(l));
         sum += h * a;
-        let lane = (tap >> 1) & 7;
-        let sums = [&mut crosses, &mut slopes, &mut bends];
-        for (sums, product) in sums.into_iter().zip([h * b + l * a, h * slope, h * bend]) {
-            if let Some(sum) = sums.get_mut(lane) {
-                *sum += product;
-            }
+        // On the way to the output it changes.
+        let slope = slope + ((bend * i32::from(rest >> 4)) >> 16);
+        if let (Some(cross), Some(sum)) =
+            (crosses.get_mut(tap / 2 % 4), slopes.get_mut(tap / 2 % 8))
+        {
+            *cross += h * b + l * a;
+            *sum += h * slope;
         }
     }
-    let eighths = |sums: [i32; 8]| sums.iter().map(|sum| sum >> 3).sum();
     sum += crosses.iter().map(|cross| cross >> 12).sum::<i32>();
-    if fir.table.plan.between {
-        sum += fir.table.change(eighths(slopes), eighths(bends), rest);
-    }
-    sum
+    sum + change(slopes.iter().map(|slope| slope >> 3).sum(), rest)
 }

@@ -7,41 +7,23 @@
 
 use super::kernel::{Fir, Sink};
 use super::plan::{Plan, STREAMS};
-use super::resample::Cursor;
-use super::table::LANE;
+use super::resample::Path;
+use super::table::{LANE, Sixteen};
 use super::{convolve, narrow, noise, wide};
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 use core::marker::PhantomData;
-use core::ptr::NonNull;
+use core::{ops::Range, ptr::NonNull};
 
-/// The integers that fill vectors.
-pub trait Lane: Copy {}
-impl Lane for u8 {}
-impl Lane for i16 {}
-impl Lane for i32 {}
-impl Lane for u32 {}
-impl Lane for i64 {}
+#[macro_use]
+mod operations;
 
-/// Declares operations that take one processor feature, each as an expression.
-macro_rules! operations {
-    ($feature:literal, $(
-        $(#[$meta:meta])*
-        $name:ident $(<const $count:ident>)? ($($arg:ident: $type:ty),*) -> $out:ty = $body:expr;
-    )*) => { $(
-        $(#[$meta])*
-        #[inline]
-        #[target_feature(enable = $feature)]
-        pub fn $name$(<const $count: i32>)?($($arg: $type),*) -> $out {
-            $body
-        }
-    )* };
-}
+pub use operations::{Lane, vnni};
 
 /// Declares a width's vectors, and those operations that differ in the intrinsic's name alone.
 macro_rules! width {
     (
         $feature:literal, $vector:ident, $octets:literal, $load:ident, $store:ident,
-        $every32:ident, $every64:ident, $right32:ident, $down32:ident, $left32:ident,
+        $every16:ident, $every32:ident, $every64:ident, $right32:ident, $down32:ident, $left32:ident,
         $right64:ident, $left64:ident, $($name:ident = $intrinsic:ident,)*
     ) => {
         /// A vector.
@@ -70,6 +52,8 @@ macro_rules! width {
         operations! { $feature,
             /// One 32-bit integer in every lane.
             every32(value: i32) -> V = $every32(value);
+            /// One 16-bit integer in every lane.
+            every16(value: i16) -> V = $every16(value);
             /// One 64-bit integer in every lane.
             every64(value: i64) -> V = $every64(value);
             /// Shifts 32-bit lanes right by `count`, keeping the sign.
@@ -90,10 +74,6 @@ macro_rules! width {
     };
 }
 
-mod operations;
-
-pub use operations::vnni;
-
 /// 128-bit vectors.
 pub mod v128 {
     use super::Lane;
@@ -105,15 +85,15 @@ pub mod v128 {
 
     width! {
         "sse2", __m128i, 16, _mm_loadu_si128, _mm_storeu_si128,
-        _mm_set1_epi32, _mm_set1_epi64x, _mm_sra_epi32, _mm_srli_epi32, _mm_sll_epi32,
+        _mm_set1_epi16, _mm_set1_epi32, _mm_set1_epi64x, _mm_sra_epi32, _mm_srli_epi32, _mm_sll_epi32,
         _mm_srli_epi64, _mm_slli_epi64,
         add32 = _mm_add_epi32, sub32 = _mm_sub_epi32,
         sub16 = _mm_sub_epi16, add64 = _mm_add_epi64, sub64 = _mm_sub_epi64,
         madd16 = _mm_madd_epi16, mul_even = _mm_mul_epu32,
         low16 = _mm_unpacklo_epi16, high16 = _mm_unpackhi_epi16,
-        low32 = _mm_unpacklo_epi32, high32 = _mm_unpackhi_epi32,
-        low64 = _mm_unpacklo_epi64, high64 = _mm_unpackhi_epi64,
+        low32 = _mm_unpacklo_epi32, high32 = _mm_unpackhi_epi32, high64 = _mm_unpackhi_epi64,
         pack32 = _mm_packs_epi32, above32 = _mm_cmpgt_epi32,
+        add16 = _mm_add_epi16, top16 = _mm_mulhi_epi16,
         and = _mm_and_si128, or = _mm_or_si128, xor = _mm_xor_si128, and_not = _mm_andnot_si128,
     }
 }
@@ -129,15 +109,14 @@ pub mod v256 {
 
     width! {
         "avx2", __m256i, 32, _mm256_loadu_si256, _mm256_storeu_si256,
-        _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_sra_epi32, _mm256_srli_epi32,
+        _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_sra_epi32, _mm256_srli_epi32,
         _mm256_sll_epi32, _mm256_srli_epi64, _mm256_slli_epi64,
         add32 = _mm256_add_epi32, sub32 = _mm256_sub_epi32,
         sub16 = _mm256_sub_epi16, add64 = _mm256_add_epi64, sub64 = _mm256_sub_epi64,
         madd16 = _mm256_madd_epi16, mul_even = _mm256_mul_epi32,
         low16 = _mm256_unpacklo_epi16, high16 = _mm256_unpackhi_epi16,
-        low32 = _mm256_unpacklo_epi32, high32 = _mm256_unpackhi_epi32,
-        low64 = _mm256_unpacklo_epi64, high64 = _mm256_unpackhi_epi64,
         pack32 = _mm256_packs_epi32, above32 = _mm256_cmpgt_epi32,
+        add16 = _mm256_add_epi16, top16 = _mm256_mulhi_epi16,
         and = _mm256_and_si256, or = _mm256_or_si256, xor = _mm256_xor_si256,
         and_not = _mm256_andnot_si256,
     }
@@ -216,8 +195,11 @@ macro_rules! entries {
 
             entry!($token, narrow::$width::mix as narrow(
                 plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize);
-            entry!($token, convolve::$width::fir as fir(
-                fir: &Fir<'_>, cursor: &mut Cursor, frames: usize, out: &mut [i32]));
+            entry!($token, convolve::$width::pair as pair(
+                fir: &Fir<'_>, path: Path, channel: usize, taps: Range<usize>,
+                pairs: &mut [[i32; 2]]));
+            entry!($token, convolve::$width::part as part(
+                frames: &[[i32; 2]], planes: [&mut [i16]; 4]) -> (usize, bool));
             entry!($token, noise::$width::fill as noise(
                 state: &mut [u32; 16], out: &mut [[u8; 64]]));
             entry!($token, wide::$width::mix as wide(
@@ -328,49 +310,91 @@ impl<'a, const SIZE: usize> Block<'_, 'a, SIZE> {
     }
 }
 
-/// The high and low samples of `C` channels, to be seen through windows of some lanes.
-pub struct Planes<'a, const C: usize> {
-    starts: [[NonNull<i16>; 2]; C],
+/// Rows of coefficients, and the high and low samples of two channels.
+pub struct Windows<'a, const PLANES: usize, const L: usize> {
+    rows: NonNull<[Sixteen; PLANES]>,
+    samples: NonNull<i16>,
+    /// Samples from plane to plane.
+    stride: usize,
     lanes: usize,
-    /// Where the last window begins.
-    last: usize,
+    /// Where the last row and the last window begin.
+    last: [usize; 2],
     of: PhantomData<&'a [i16]>,
 }
 
-impl<'a, const C: usize> Planes<'a, C> {
-    /// Planes of `stride` samples each, through windows of `lanes` lanes; `None` where they are
-    /// too few or too short.
+/// Sixteen taps: their coefficients, and the high and low samples of two channels.
+pub type Window<'a, const PLANES: usize> = (&'a [Sixteen; PLANES], [[&'a [i16; LANE]; 2]; 2]);
+
+impl<'a, const PLANES: usize, const L: usize> Windows<'a, PLANES, L> {
+    /// Rows, and planes of `stride` samples each, through windows of `lanes` lanes, which are `L`
+    /// if that is not 0; `None` where there are too few.
     #[inline]
     #[must_use]
-    pub fn new(samples: &'a [i16], stride: usize, lanes: usize) -> Option<Self> {
-        let samples = samples.get(..stride.checked_mul(2 * C)?)?;
-        let last = stride.checked_sub(lanes.checked_mul(LANE)?)?;
-        let mut starts = [[NonNull::from(samples).cast(); 2]; C];
-        let all = samples.chunks_exact(stride.max(1));
-        for (start, plane) in starts.as_flattened_mut().iter_mut().zip(all) {
-            *start = NonNull::from(plane).cast();
-        }
-        Some(Self {
-            starts,
+    pub fn new(
+        rows: &'a [[Sixteen; PLANES]],
+        samples: &'a [i16],
+        stride: usize,
+        lanes: usize,
+    ) -> Option<Self> {
+        let planes = stride.checked_mul(3)?;
+        let all = planes.checked_add(lanes.checked_mul(LANE)?)?;
+        let last = [
+            rows.len().checked_sub(lanes)?,
+            samples.len().checked_sub(all)?,
+        ];
+        let windows = Self {
+            rows: NonNull::from(rows).cast(),
+            samples: NonNull::from(samples).cast(),
+            stride,
             lanes,
             last,
             of: PhantomData,
-        })
+        };
+        (lanes > 0 && (L == 0 || L == lanes)).then_some(windows)
     }
 
-    /// The lanes from sample `start` on, of every plane beside each other; `None` where they would
-    /// end beyond the planes.
+    /// The lanes from `row` and from sample `start` on; `None` where they would end beyond.
     #[inline]
     #[must_use]
-    pub fn window(&self, start: usize) -> Option<impl Iterator<Item = [[&'a [i16; LANE]; 2]; C]>> {
-        let starts = self.starts;
-        (start <= self.last).then(|| {
-            (0..self.lanes).map(move |lane| {
-                let at = start + lane * LANE;
-                // SAFETY: the planes are borrowed for 'a, and the lane ends within them: `start`
-                // is not after `last`, and this is one of `lanes`.
-                starts.map(|plane| plane.map(|it| unsafe { it.add(at).cast().as_ref() }))
-            })
-        })
+    pub fn at(&self, row: usize, start: usize) -> Option<View<'_, 'a, PLANES, L>> {
+        let view = View {
+            of: self,
+            row,
+            start,
+        };
+        (row <= self.last[0] && start <= self.last[1]).then_some(view)
+    }
+}
+
+/// What an output is made of; made by [`Windows::at`] alone, which saw that `row` has its lanes,
+/// and that there are as many of samples, there and one, two and three strides further on.
+pub struct View<'w, 'a, const PLANES: usize, const L: usize> {
+    of: &'w Windows<'a, PLANES, L>,
+    row: usize,
+    start: usize,
+}
+
+impl<'a, const PLANES: usize, const L: usize> View<'_, 'a, PLANES, L> {
+    /// How many lanes there are; at least one.
+    #[inline]
+    #[must_use]
+    pub const fn lanes(&self) -> usize {
+        if L == 0 { self.of.lanes } else { L }
+    }
+
+    /// A lane, or the last one.
+    #[inline]
+    #[must_use]
+    pub fn lane(&self, lane: usize) -> Window<'a, PLANES> {
+        let lane = lane.min(self.lanes() - 1);
+        // SAFETY: all of it is borrowed for 'a, and this is one of the lanes.
+        unsafe {
+            let sample = |plane| {
+                let at = self.start + lane * LANE + plane * self.of.stride;
+                self.of.samples.add(at).cast().as_ref()
+            };
+            let planes = [[sample(0), sample(1)], [sample(2), sample(3)]];
+            (self.of.rows.add(self.row + lane).as_ref(), planes)
+        }
     }
 }

@@ -15,6 +15,16 @@ const OFFSET: i64 = 476_102_500_705;
 /// Taps that lie together.
 pub const LANE: usize = 16;
 
+/// Coefficients of [`LANE`] taps in a row, where vectors like them.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(32))]
+pub struct Sixteen(pub [i16; LANE]);
+
+/// Coefficients per unit of slope, both per row, as a power of two. The steepest slope of a sinc
+/// is 1.371 (2f)^2 per frame, and there are 192 rows per frame of the lower rate: at most 29,950,
+/// which leaves room for what a partial sum adds to its steepest pair.
+pub const SLOPE_BITS: u32 = 22;
+
 /// What a table holds; equal plans share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -38,9 +48,11 @@ impl Plan {
         self.shape.taps * self.planes()
     }
 
-    /// Where a coefficient of a tap lies: planes take turns after every [`LANE`] taps.
-    const fn place(&self, row: usize, plane: usize, tap: usize) -> usize {
-        row * self.row_len() + (tap / LANE * self.planes() + plane) * LANE + tap % LANE
+    /// Where a coefficient of a tap lies, and where in there: planes take turns after every
+    /// [`LANE`] taps.
+    const fn place(&self, row: usize, plane: usize, tap: usize) -> (usize, usize) {
+        let lanes = row * (self.row_len() / LANE);
+        (lanes + tap / LANE * self.planes() + plane, tap % LANE)
     }
 
     /// Rows in memory: times in between are measured from the nearest row, so they need both ends.
@@ -54,18 +66,6 @@ impl Plan {
     pub const fn len(&self) -> usize {
         self.row_len() * self.stored_rows()
     }
-
-    /// Units of slope per unit of coefficient, both per row.
-    const fn slope_scale(&self) -> i64 {
-        // The steepest slope of a sinc is 1.371 (2f)^2 per frame, and 30,000 leaves room for what
-        // a partial sum adds to its steepest pair. Only one 2f, of at most the lower rate, is
-        // divided out: a filter that is longer by 1 / 2f has that many more taps so steep.
-        let Shape {
-            family, support, ..
-        } = self.shape;
-        ((30_000 * self.rows as i128 * support as i128) * 512 / (702 * family.support() as i128))
-            as i64
-    }
 }
 
 /// A table in use.
@@ -74,35 +74,34 @@ pub struct Table<'a> {
     /// What it holds.
     pub plan: Plan,
     /// Its rows.
-    pub rows: &'a [i16],
-    /// 2^17 over the units of slope, with 32 fraction bits.
-    pub slope: i64,
+    pub rows: &'a [Sixteen],
 }
 
 impl Table<'_> {
     /// The coefficients of a tap in a row: high half with 14 fraction bits, low half with 26,
     /// change per row, and half the change of that, sixteen times finer; the last two are 0
     /// where the table has exact phases.
+    #[inline(never)]
     #[must_use]
     pub fn tap(&self, row: usize, tap: usize) -> [i16; 4] {
         let mut values = [0; 4];
         for (plane, value) in values.iter_mut().enumerate().take(self.plan.planes()) {
-            let at = self.plan.place(row, plane, tap);
-            *value = self.rows.get(at).copied().unwrap_or(0);
+            *value = get(self.rows, self.plan.place(row, plane, tap));
         }
         values
     }
+}
 
-    /// What an output is more than at the nearest row, from the partial sums of that row's slopes
-    /// and curvatures (in eighths).
-    #[inline]
-    #[must_use]
-    pub const fn change(&self, slope: i32, bend: i32, rest: i64) -> i32 {
-        // With 4 fraction bits; curvatures are sixteen times finer.
-        let slope = (slope as i64 * self.slope) >> 28;
-        let bend = (bend as i64 * self.slope) >> 32;
-        ((rest * (slope + ((rest * bend) >> 32)) + (1 << 35)) >> 36) as i32
-    }
+/// What an output is more than at the nearest row, from the sum of the slopes there (in eighths),
+/// and from how far it is, with 16 fraction bits.
+#[inline]
+#[must_use]
+pub const fn change(slope: i32, rest: i16) -> i32 {
+    // 24 bits of the one times 16 of the other, the lower ones times less, as pairs of 16-bit
+    // multiplies have it.
+    let (high, middle) = (slope >> 16, (slope >> 8) & 0xFF);
+    let rest = rest as i32;
+    (high * rest + middle * ((rest + 128) >> 8) + (1 << 4)) >> (SLOPE_BITS - 17)
 }
 
 /// A table's place in the memory.
@@ -129,30 +128,30 @@ impl Entry {
 pub struct Tables {
     /// In the order in which they lie, without gaps.
     entries: heapless::Vec<Entry, 32>,
-    data: Vec<i16>,
+    data: Vec<Sixteen>,
     now: u64,
 }
 
 impl Tables {
     /// Coefficients in all: every rate that sndif names finds its place beside all others on any
     /// usual card, with tables of less quality for some on a 44.1 kHz card.
-    const CAPACITY: usize = 216_000;
+    const CAPACITY: usize = 259_200;
     /// Coefficients that a table of exact phases may have where one for the times in between would
     /// have fewer: such streams are worth it.
     pub const SMALL: usize = 33_024;
     /// Coefficients above which a table is a long one: more than that of any ratio upwards.
-    const LONG: usize = 41_216;
+    const LONG: usize = 49_408;
 
     /// Coefficients that unusual rates may hold: a guest with odd wishes shall not keep others
     /// from the usual ones.
     const ODD_MOST: usize = 33_024;
 
-    /// Takes the memory: 422 KiB.
+    /// Takes the memory: 506 KiB.
     #[must_use]
     pub fn new() -> Self {
         Self {
             entries: heapless::Vec::new(),
-            data: vec![0; Self::CAPACITY],
+            data: vec![Sixteen([0; LANE]); Self::CAPACITY / LANE],
             now: 2,
         }
     }
@@ -205,7 +204,8 @@ impl Tables {
         let place = self.place(&plan)?;
         let entry = self.entries.get_mut(place)?;
         entry.used = now;
-        let rows = self.data.get_mut(entry.start..entry.start + plan.len())?;
+        let place = entry.start..entry.start + plan.len() / LANE;
+        let rows = self.data.get_mut(place)?;
         if !entry.whole() {
             let kernel = Kernel::new(plan.shape);
             let cost = plan.shape.taps * if plan.between { 3 } else { 1 };
@@ -215,11 +215,7 @@ impl Tables {
                 entry.filled += 1;
             }
         }
-        entry.whole().then_some(Table {
-            plan,
-            rows,
-            slope: ((1_i128 << (17 + 32)) / i128::from(plan.slope_scale())) as i64,
-        })
+        entry.whole().then_some(Table { plan, rows })
     }
 
     /// The entry of `plan`, or else a new one in the place of those used longest ago.
@@ -241,7 +237,7 @@ impl Tables {
         }
         let mut end = 0;
         for entry in &mut self.entries {
-            let len = entry.plan.len();
+            let len = entry.plan.len() / LANE;
             if entry.start != end {
                 self.data.copy_within(entry.start..entry.start + len, end);
                 entry.start = end;
@@ -271,7 +267,7 @@ impl Default for Tables {
 /// free.
 struct Draft<'t> {
     plan: Plan,
-    rows: &'t mut [i16],
+    rows: &'t mut [Sixteen],
 }
 
 impl Draft<'_> {
@@ -297,14 +293,20 @@ impl Draft<'_> {
                 let bend = i128::from(after - value) + i128::from(before - value);
                 let bend = (((bend << (TIME_BITS - 1)) / i128::from(OFFSET)) << TIME_BITS)
                     / i128::from(OFFSET);
-                let scale = i128::from(plan.slope_scale());
-                let slope = round(slope * scale, 62) as i16;
-                // Sixteen times finer than slopes are: curvatures are that much smaller.
-                let bend = round(bend * scale, 58) as i16;
-                self.set(plan.place(row, 2, tap), slope);
+                let bits = VALUE_BITS - SLOPE_BITS;
+                // Sixteen times finer than slopes are: curvatures are that much smaller. What is
+                // lost where they are next to nothing is less than what cutting would add.
+                let mut bend = round(bend, bits - 4) as i16;
+                if bend.abs() < 16 {
+                    bend = 0;
+                }
+                // What curvatures add to slopes is cut, which is half a unit less on average.
+                let half = i128::from(bend != 0) << (bits - 1);
+                self.set(plan.place(row, 2, tap), round(slope + half, bits) as i16);
                 self.set(plan.place(row, 3, tap), bend);
-                self.set(plan.place(mirror, 2, taps - 1 - tap), -slope);
-                self.set(plan.place(mirror, 3, taps - 1 - tap), bend);
+                let tap = taps - 1 - tap;
+                self.set(plan.place(mirror, 2, tap), round(half - slope, bits) as i16);
+                self.set(plan.place(mirror, 3, tap), bend);
             }
         }
         // A row's rounding errors are put into its largest coefficient, so that a constant stays
@@ -333,18 +335,22 @@ impl Draft<'_> {
     }
 
     fn coefficient(&self, row: usize, tap: usize) -> i32 {
-        let get = |plane| {
-            let at = self.plan.place(row, plane, tap);
-            i32::from(self.rows.get(at).copied().unwrap_or(0))
-        };
+        let get = |plane| i32::from(get(self.rows, self.plan.place(row, plane, tap)));
         (get(0) << 12) + get(1)
     }
 
-    fn set(&mut self, at: usize, value: i16) {
-        if let Some(cell) = self.rows.get_mut(at) {
+    fn set(&mut self, (lane, tap): (usize, usize), value: i16) {
+        let cell = self.rows.get_mut(lane).and_then(|lane| lane.0.get_mut(tap));
+        if let Some(cell) = cell {
             *cell = value;
         }
     }
+}
+
+#[inline(never)]
+fn get(rows: &[Sixteen], (lane, tap): (usize, usize)) -> i16 {
+    let lane = rows.get(lane);
+    lane.and_then(|lane| lane.0.get(tap)).copied().unwrap_or(0)
 }
 
 fn round(value: i128, shift: u32) -> i32 {

@@ -1,5 +1,7 @@
 //! Sends the work to the inner loops of a tier, and to the plain ones what vectors leave over.
 
+#[cfg(target_arch = "x86_64")]
+use super::convolve;
 use super::kernel::{Fir, Sink, Tier};
 use super::plan::Plan;
 use super::resample::Cursor;
@@ -111,13 +113,23 @@ impl Tier {
     }
 
     /// Resamples: makes `frames` frames of each stream's outputs.
-    pub(super) fn fir(self, fir: &Fir<'_>, cursor: &mut Cursor, frames: usize, out: &mut [i32]) {
+    pub(super) fn fir(self, fir: &Fir<'_>, cursor: &Cursor, frames: usize, out: &mut [i32]) {
         match self {
             Self::Scalar => scalar::fir(fir, cursor, frames, out),
             #[cfg(target_arch = "x86_64")]
-            Self::Sse2 => call::v128::fir((), fir, cursor, frames, out),
+            _ => convolve::fir(self, fir, cursor, frames, out),
+        }
+    }
+
+    /// Parts samples of two channels in high and low ones of each; returns how many frames it did,
+    /// and whether any low sample of theirs is not 0.
+    pub(super) fn part(self, frames: &[[i32; 2]], planes: [&mut [i16]; 4]) -> (usize, bool) {
+        match self {
+            Self::Scalar => (0, false),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(token) => call::v256::fir(token, fir, cursor, frames, out),
+            Self::Sse2 => call::v128::part((), frames, planes),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(token) => call::v256::part(token, frames, planes),
         }
     }
 }

@@ -1,6 +1,29 @@
 //! What takes more than one instruction, or others in each width. Nothing here is unsafe.
 #![deny(unsafe_code)]
 
+/// The integers that fill vectors.
+pub trait Lane: Copy {}
+impl Lane for u8 {}
+impl Lane for i16 {}
+impl Lane for i32 {}
+impl Lane for u32 {}
+impl Lane for i64 {}
+
+/// Declares operations that take one processor feature, each as an expression.
+macro_rules! operations {
+    ($feature:literal, $(
+        $(#[$meta:meta])*
+        $name:ident $(<const $count:ident>)? ($($arg:ident: $type:ty),*) -> $out:ty = $body:expr;
+    )*) => { $(
+        $(#[$meta])*
+        #[inline]
+        #[target_feature(enable = $feature)]
+        pub fn $name$(<const $count: i32>)?($($arg: $type),*) -> $out {
+            $body
+        }
+    )* };
+}
+
 /// Of 128-bit vectors.
 pub mod v128 {
     use crate::simd::v128::{V, add32, load, madd16};
@@ -27,8 +50,24 @@ pub mod v128 {
         /// Each two octets' sum.
         couples8(value: V) -> V =
             _mm_add_epi16(_mm_and_si128(value, _mm_set1_epi16(0xFF)), _mm_srli_epi16::<8>(value));
-        /// The sum of a vector's 128-bit halves.
-        halves32(value: V) -> __m128i = value;
+        /// The even 32-bit lanes of two vectors; which of them come first is left open.
+        even32(a: V, b: V) -> V = _mm_castps_si128(
+            _mm_shuffle_ps::<0b10_00_10_00>(_mm_castsi128_ps(a), _mm_castsi128_ps(b)));
+        /// The odd ones.
+        odd32(a: V, b: V) -> V = _mm_castps_si128(
+            _mm_shuffle_ps::<0b11_01_11_01>(_mm_castsi128_ps(a), _mm_castsi128_ps(b)));
+        /// The low halves of what two of those gave, in order; they fit in there.
+        pack_even(pair: [V; 2]) -> V = _mm_packs_epi32(pair[0], pair[1]);
+        /// Four sums of each of two vectors, the first one's first.
+        fours32(pair: [V; 2]) -> [V; 2] = pair;
+        /// Two vectors as they are.
+        halves(pair: [V; 2]) -> [V; 2] = pair;
+        /// The vector's halves.
+        halves64(value: V) -> [[i32; 2]; 2] = {
+            let half = |bits: i64| [bits as i32, (bits >> 32) as i32];
+            let high = _mm_unpackhi_epi64(value, value);
+            [half(_mm_cvtsi128_si64(value)), half(_mm_cvtsi128_si64(high))]
+        };
     }
 }
 
@@ -57,9 +96,25 @@ pub mod v256 {
         any(value: V) -> bool = _mm256_testz_si256(value, value) == 0;
         /// Each two octets' sum.
         couples8(value: V) -> V = _mm256_maddubs_epi16(value, _mm256_set1_epi8(1));
-        /// The sum of a vector's 128-bit halves.
-        halves32(value: V) -> __m128i =
-            _mm_add_epi32(_mm256_castsi256_si128(value), _mm256_extracti128_si256::<1>(value));
+        /// The even 32-bit lanes of two vectors; which of them come first is left open.
+        even32(a: V, b: V) -> V = _mm256_castps_si256(
+            _mm256_shuffle_ps::<0b10_00_10_00>(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b)));
+        /// The odd ones.
+        odd32(a: V, b: V) -> V = _mm256_castps_si256(
+            _mm256_shuffle_ps::<0b11_01_11_01>(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b)));
+        /// The low halves of what two of those gave, in order; they fit in there.
+        pack_even(pair: [V; 2]) -> V = _mm256_permutevar8x32_epi32(
+            _mm256_packs_epi32(pair[0], pair[1]),
+            _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7),
+        );
+        /// Four sums of each of two vectors, the first one's first.
+        fours32(pair: [V; 2]) -> [V; 1] = [add32(
+            _mm256_permute2x128_si256::<0x20>(pair[0], pair[1]),
+            _mm256_permute2x128_si256::<0x31>(pair[0], pair[1]),
+        )];
+        /// A vector's halves.
+        halves(pair: [V; 1]) -> [__m128i; 2] =
+            [_mm256_castsi256_si128(pair[0]), _mm256_extracti128_si256::<1>(pair[0])];
     }
 }
 
