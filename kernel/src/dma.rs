@@ -34,7 +34,7 @@ impl DmaMemory for Dma {
         let bus = mm::mfn_of(va)? << 12;
         // SAFETY: taken for this, mapped for good, and only reachable through `memory`.
         let memory = unsafe { Shared::new(va, mm::PAGE) };
-        memory.copy_in(0, &[0; mm::PAGE]);
+        memory.clear();
         Some(Page { memory, bus })
     }
 }

@@ -58,7 +58,7 @@ pub fn connect(store: &mut impl Store) -> Result<(Front, AudioFunction), PciErro
     let port = event::offer(HARDWARE_DOMAIN).map_err(|_| PciError::NoOffer)?;
     // SAFETY: taken and lent for this and never given back.
     let page = unsafe { Shared::new(page, mm::PAGE) };
-    page.copy_in(0, &[0; mm::PAGE]);
+    page.clear();
     let offer = Offer {
         page: gref,
         port: port.0,

@@ -123,4 +123,11 @@ impl Shared {
             to += 1;
         }
     }
+    /// Makes whole pages zeros.
+    pub fn clear(&self) {
+        // Line by line: the image holds what is copied.
+        for line in (0..self.octets).step_by(64) {
+            self.copy_in(line, &[0; 64]);
+        }
+    }
 }

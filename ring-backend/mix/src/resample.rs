@@ -142,24 +142,28 @@ pub struct Resampler {
 
 impl Resampler {
     /// A resampler that was not set up; it has no channels.
-    pub const IDLE: Self = Self {
-        plan: Plan {
-            shape: Shape {
-                family: Family::Up,
-                support: 1,
-                taps: 0,
+    #[must_use]
+    pub const fn new() -> Self {
+        // A function and not a constant, of which the image would hold all the zeros.
+        Self {
+            plan: Plan {
+                shape: Shape {
+                    family: Family::Up,
+                    support: 1,
+                    taps: 0,
+                },
+                rows: 1,
+                between: false,
             },
-            rows: 1,
-            between: false,
-        },
-        rates: (1, 1),
-        start: IDENTITY,
-        cursor: IDENTITY,
-        channels: 0,
-        high: [0; HISTORY],
-        low: [0; HISTORY],
-        coarse: 0,
-    };
+            rates: (1, 1),
+            start: IDENTITY,
+            cursor: IDENTITY,
+            channels: 0,
+            high: [0; HISTORY],
+            low: [0; HISTORY],
+            coarse: 0,
+        }
+    }
 
     /// Sets up for a ratio, with `drift` in parts per 2^32 of it if it may move, and forgets the
     /// past.

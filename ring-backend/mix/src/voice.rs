@@ -121,7 +121,7 @@ impl Voice {
             spec: None,
             frame_octets: 0,
             matrix: Matrix::EMPTY,
-            resampler: Resampler::IDLE,
+            resampler: Resampler::new(),
             resamples: false,
             held: None,
             gains: Gains::UNITY,
