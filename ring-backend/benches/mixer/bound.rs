@@ -1,10 +1,10 @@
 //! What no loop can go below: the time that the multiplies alone take.
 //!
 //! A product of 28-bit samples and 26-bit coefficients is three of 16 bits, those of both low
-//! halves left out; of 16-bit samples it is two, and a ratio that moves has two more, for slopes
-//! and curvatures. Batches share reads, but no products. How many 16-bit multiply-adds the
-//! processor does is measured where nothing else is done: operands in registers, enough of them
-//! under way at once.
+//! halves left out; of 16-bit samples it is two, and a ratio that moves has one more, for slopes,
+//! and half a one for their curvatures, which two channels share. Batches share reads, but no
+//! products. How many 16-bit multiply-adds the processor does is measured where nothing else is
+//! done: operands in registers, enough of them under way at once.
 
 use std::arch::x86_64::*;
 use std::hint::black_box;

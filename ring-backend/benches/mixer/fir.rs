@@ -5,8 +5,9 @@ use std::arch::x86_64::*;
 
 /// The least, in one width, of what one output of two channels takes of 16-bit
 /// multiply-adds over high and low halves, with a row of coefficients for each output; `planes`
-/// is 2 where outputs have rows of their own, and 4 with slopes and curvatures. It rounds
-/// nothing and leaves the sums in their lanes.
+/// is 2 where outputs have rows of their own, and 4 with slopes and curvatures, which are put
+/// together for both channels before samples are multiplied. It rounds nothing and leaves the
+/// sums in their lanes.
 pub fn run(taps: usize, planes: usize, frames: usize, wide: bool) -> Option<Run> {
     if wide && !is_x86_feature_detected!("avx2") {
         return None;
@@ -32,7 +33,7 @@ pub fn run(taps: usize, planes: usize, frames: usize, wide: bool) -> Option<Run>
 macro_rules! convolution {
     (
         $name:ident, $feature:literal, $lanes:literal, $load:ident, $madd:ident, $add:ident,
-        $zero:ident, $low:path
+        $zero:ident, $low:path, $top16:ident, $add16:ident, $every16:ident
     ) => {
         /// # Safety
         /// The processor has the feature. The table has 160 rows of `PLANES` coefficients per tap,
@@ -46,6 +47,7 @@ macro_rules! convolution {
         ) {
             let stride = window.len() / 4;
             let (mut row, mut start) = (0, 0);
+            let rest = $every16(1_234);
             for pair in out.chunks_exact_mut(2) {
                 row += 147;
                 if row >= 160 {
@@ -68,8 +70,12 @@ macro_rules! convolution {
                         right[0] = $add(right[0], $madd(high.1, coarse));
                         left[1] = $add(left[1], $madd(low.0, coarse));
                         right[1] = $add(right[1], $madd(low.1, coarse));
-                        for plane in 1..PLANES {
-                            let fine = $load(row.add(plane * $lanes).cast());
+                        for plane in 1..PLANES.min(3) {
+                            let mut fine = $load(row.add(plane * $lanes).cast());
+                            if plane == 2 {
+                                let bend = $load(row.add(3 * $lanes).cast());
+                                fine = $add16(fine, $top16(bend, rest));
+                            }
                             left[plane & 1] = $add(left[plane & 1], $madd(high.0, fine));
                             right[plane & 1] = $add(right[plane & 1], $madd(high.1, fine));
                         }
@@ -90,7 +96,10 @@ convolution!(
     _mm256_madd_epi16,
     _mm256_add_epi32,
     _mm256_setzero_si256,
-    _mm256_castsi256_si128
+    _mm256_castsi256_si128,
+    _mm256_mulhi_epi16,
+    _mm256_add_epi16,
+    _mm256_set1_epi16
 );
 convolution!(
     fir128,
@@ -100,5 +109,8 @@ convolution!(
     _mm_madd_epi16,
     _mm_add_epi32,
     _mm_setzero_si128,
-    core::convert::identity
+    core::convert::identity,
+    _mm_mulhi_epi16,
+    _mm_add_epi16,
+    _mm_set1_epi16
 );

@@ -227,13 +227,14 @@ impl Job {
     /// 16-bit multiply-adds that a frame of a resampled stream takes, with 128-bit vectors or, if
     /// `wide`, 256-bit ones.
     pub fn multiplies(&self, wide: bool) -> Option<usize> {
+        // Of both channels.
         let products = match (self.format, self.drift) {
-            (SampleFormat::S16Le, None) => 2,
-            (_, None) => 3,
-            (_, Some(_)) => 5,
+            (SampleFormat::S16Le, None) => 4,
+            (_, None) => 6,
+            (_, Some(_)) => 9,
         };
         let lanes = if wide { 16 } else { 8 };
-        self.resamples().then(|| 2 * products * self.taps() / lanes)
+        self.resamples().then(|| products * self.taps() / lanes)
     }
 
     fn resamples(&self) -> bool {

@@ -39,6 +39,7 @@ macro_rules! kernel {
                     (_, true, 4) => pass::<2, true, 4>,
                     (_, true, 2) if WIDE => pass::<2, true, 2>,
                     (_, true, _) => pass::<2, true, 0>,
+                    (_, false, 4) if WIDE => pass::<2, false, 4>,
                     (_, false, _) => pass::<2, false, 0>,
                 };
                 pass(fir, path, channel, taps, pairs);
