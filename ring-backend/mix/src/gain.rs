@@ -1,11 +1,16 @@
 //! Gains as integers, and the smooth way from one to the next.
 //!
 //! sndif counts volume in 0.001 dB (`XENSND_OP_SET_VOLUME`). A [`Gain`] is that amplitude as an
-//! integer of 22 fraction bits: within 0.0006 dB of what was asked down to -54 dB, and below that
-//! within 2^-23 of full scale.
+//! integer of 22 fraction bits, of which no more are used than steps of 0.001 dB need: every step
+//! is another gain, within 0.0005 dB of what was asked, down to -53.6 dB; below that a gain is
+//! within 2^-23 of full scale. Products of so few bits leave room to sum them.
 
 /// Fraction bits of a gain.
 pub const GAIN_BITS: u32 = 22;
+
+/// Most gains are this in units of a power of two, or up to twice as much: the least whose half
+/// unit is not more than half a step.
+const LEAST: u128 = 8_686;
 
 /// An amplitude: 0 is silence, `1 << 22` is unity, below 2 always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -49,7 +54,7 @@ impl Gain {
     /// The sample itself.
     pub const UNITY: Self = Self(1 << GAIN_BITS);
     /// The loudest, just below +6.02 dB.
-    pub const MAX: Self = Self((2 << GAIN_BITS) - 1);
+    pub const MAX: Self = Self((2 << GAIN_BITS) - (1 << 9));
 
     /// The gain of a volume in 0.001 dB; what is louder than [`Gain::MAX`] becomes that.
     #[must_use]
@@ -70,7 +75,10 @@ impl Gain {
             }
         }
         let shift = 62 - GAIN_BITS as i32 - whole;
-        Self(((value + (1 << (shift - 1))) >> shift) as u32)
+        // From 1 to 2, so that it is 14 or 15 bits that are kept.
+        let spare = if value < (2 * LEAST) << 48 { 48 } else { 49 } - shift;
+        let shift = shift + spare.max(0);
+        Self((((value + (1 << (shift - 1))) >> shift) << spare.max(0)) as u32)
     }
 
     /// The gain of an integer of [`GAIN_BITS`] fraction bits.

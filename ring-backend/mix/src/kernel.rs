@@ -1,7 +1,7 @@
 //! What the inner loops are given, and which of them runs.
 
 use super::MAX_CHANNELS;
-use super::gain::Gain;
+use super::gain::{GAIN_BITS, Gain};
 #[cfg(target_arch = "x86_64")]
 use super::simd::Avx2;
 use super::table::Table;
@@ -32,7 +32,7 @@ pub struct Sink {
 }
 
 /// Fraction bits of a sum below one unit of a 32-bit sample: those of a gain.
-const SUM_BITS: u32 = super::gain::GAIN_BITS;
+const SUM_BITS: u32 = GAIN_BITS;
 
 impl Sink {
     /// The card's samples; its bits are taken to be 16 to 32.
@@ -164,10 +164,8 @@ pub struct Levels {
     pub high: [i16; 4],
     /// The rest, -1,023 to 1,024.
     pub low: [i16; 4],
-    /// The largest high part.
-    pub top: i32,
-    /// Whether any low part is not 0.
-    pub fine: bool,
+    /// Fraction bits that they need.
+    pub places: u32,
     /// Whether the gains repeat within four samples.
     pub narrow: bool,
 }
@@ -195,11 +193,17 @@ impl Levels {
         for ((high, low), &gain) in parts.zip(&levels.gains) {
             *high = ((gain + (1 << (LOW_BITS - 1)) - 1) >> LOW_BITS) as i16;
             *low = (gain - (i32::from(*high) << LOW_BITS)) as i16;
-            levels.top = levels.top.max(i32::from(*high));
-            levels.fine |= *low != 0;
         }
+        levels.places = places_of(levels.gains);
         Some(levels)
     }
+}
+
+/// Fraction bits that gains need.
+#[must_use]
+pub fn places_of(gains: impl IntoIterator<Item = i32>) -> u32 {
+    let any = gains.into_iter().fold(0, |any, gain| any | gain);
+    GAIN_BITS.saturating_sub(any.trailing_zeros())
 }
 
 /// A stream that needs nothing but its gain: its octets in the card's own layout.

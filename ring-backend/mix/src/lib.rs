@@ -38,6 +38,7 @@ mod resample;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod simd;
+mod steps;
 mod table;
 mod tier;
 mod voice;

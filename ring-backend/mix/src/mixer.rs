@@ -170,23 +170,33 @@ impl Mixer {
         if !self.plan.is_for(inputs.len(), false) || noisy && samples > self.noise.room() {
             return false;
         }
-        let mut starts = [2, 4].map(|octets| Starts::new(octets * samples));
-        // Known for all, so that it need not be looked up for each.
-        let all_half = self.plan.all_half();
-        for (index, input) in inputs.iter_mut().enumerate() {
-            let place = &mut input.voice.place;
-            let [halves, wholes] = &mut starts;
-            let starts = if all_half || !place.wide() {
-                halves
-            } else {
-                wholes
-            };
-            match starts.push(input.first) {
-                Some(octets) if self.plan.holds(place, index) => place.note(octets),
-                _ => return false,
+        let (mut halves, mut wholes) = (self.plan.halves(samples), self.plan.wholes(samples));
+        // Most have only streams of 16 bits, and blocks may be short: then each look counts.
+        if self.plan.all_half() {
+            let begun = inputs.first().is_none_or(|input| halves.begin(input.first));
+            for (index, input) in inputs.iter_mut().enumerate() {
+                let place = &mut input.voice.place;
+                match halves.put(place.slot(), input.first) {
+                    Some(octets) if begun && self.plan.holds(place, index) => place.note(octets),
+                    _ => return false,
+                }
+            }
+        } else {
+            for (index, input) in inputs.iter_mut().enumerate() {
+                let place = &mut input.voice.place;
+                let starts = if place.wide() {
+                    &mut wholes
+                } else {
+                    &mut halves
+                };
+                let begun = starts.begin(input.first);
+                match starts.put(place.slot(), input.first) {
+                    Some(octets) if begun && self.plan.holds(place, index) => place.note(octets),
+                    _ => return false,
+                }
             }
         }
-        self.finish(&mut starts, inputs, 0, false, out);
+        self.finish([&mut halves, &mut wholes], inputs, 0, false, out);
         true
     }
 
@@ -243,17 +253,19 @@ impl Mixer {
             };
             let (sums, _) = self.work.sums.split_at_mut(eights.min(room));
             sums.fill(0);
-            let mut starts = [2, 4].map(|octets| Starts::new(octets * samples));
+            let (mut halves, mut wholes) = (self.plan.halves(samples), self.plan.wholes(samples));
             for (input, straight) in inputs.iter_mut().zip(&self.work.straight) {
                 if *straight {
                     input.note(at, count);
-                    let [halves, wholes] = &mut starts;
                     let starts = if input.voice.place.wide() {
-                        wholes
+                        &mut wholes
                     } else {
-                        halves
+                        &mut halves
                     };
-                    let _ = starts.push(input.piece(at));
+                    let _ = starts.begin(input.piece(at))
+                        && starts
+                            .put(input.voice.place.slot(), input.piece(at))
+                            .is_some();
                 }
             }
             for &mates in &self.work.others {
@@ -269,7 +281,7 @@ impl Mixer {
             }
             let octets = at * frame_octets..(at + count) * frame_octets;
             if let Some(out) = out.get_mut(octets) {
-                self.finish(&mut starts, inputs, at, others, out);
+                self.finish([&mut halves, &mut wholes], inputs, at, others, out);
             }
             at += count;
         }
@@ -279,7 +291,7 @@ impl Mixer {
     /// from the inputs' frame `at` on.
     fn finish<'s>(
         &'s mut self,
-        starts: &mut [Starts<'s>; 2],
+        [halves, wholes]: [&mut Starts<'s>; 2],
         inputs: &[Input<'_>],
         at: usize,
         others: bool,
@@ -288,17 +300,16 @@ impl Mixer {
         let samples = out.len() / self.sink.octets();
         let noise = match self.plan.noise() {
             None => None,
-            Some(levels) => Some(Direct {
-                octets: self.noise.next(self.tier, samples),
-                wide: false,
-                levels,
-            }),
+            Some((levels, slot)) => {
+                let octets = self.noise.next(self.tier, samples);
+                let _ = halves.begin(octets) && halves.put(*slot, octets).is_some();
+                Some(Direct {
+                    octets,
+                    wide: false,
+                    levels,
+                })
+            }
         };
-        let [halves, wholes] = starts;
-        if let Some(noise) = noise {
-            let _ = halves.push(noise.octets);
-        }
-        halves.even_out();
         let sums = self.work.sums.get(..samples.next_multiple_of(8));
         let sums = sums.filter(|_| others);
         let starts = [&*halves, &*wholes];

@@ -73,6 +73,7 @@ impl Noise {
         self.samples.get(..2 * samples).unwrap_or(&[])
     }
 
+    #[inline(never)]
     fn steps(state: &mut [u32; 16], tier: Tier, out: &mut [[u8; STEP]]) {
         match tier {
             Tier::Scalar => scalar(state, out),

@@ -4,7 +4,10 @@
 //! So gains lie ready in the order of the streams, and each voice remembers its place in which
 //! plan. Whatever changes how a voice sounds takes it out.
 
+use super::gain::GAIN_BITS;
 use super::kernel::{Levels, Sink};
+use super::simd::Starts;
+use super::steps::Steps;
 use super::voice::Voice;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -13,9 +16,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 /// Most streams in one plan, and one more for noise.
 pub const STREAMS: usize = 65;
 /// The same, in pairs.
-const PAIRS: usize = STREAMS.div_ceil(2);
-/// Sums of 16-bit streams' high parts that stay within 32 bits, with the low parts' carry.
-const LIMIT: i32 = 65_500;
+pub const PAIRS: usize = STREAMS.div_ceil(2);
+/// Sums of factors of 16-bit samples that stay within 32 bits, with half a place and a carry.
+pub const LIMIT: i32 = 65_400;
 
 /// The number of no plan. Numbers leave room for an index into the plan.
 const NO_PLAN: u64 = 0;
@@ -28,6 +31,8 @@ static PLANS: AtomicU64 = AtomicU64::new(INDEX + 1);
 pub struct Place {
     /// The plan's number and the place in it.
     seat: u64,
+    /// Which of the streams of its width it is, as they are summed.
+    slot: u8,
     /// Whether its samples have 32 bits.
     wide: bool,
     /// Whether `last` was filled since it was last asked for.
@@ -39,6 +44,7 @@ impl Place {
     /// Nowhere, with nothing played.
     pub const NONE: Self = Self {
         seat: NO_PLAN,
+        slot: 0,
         wide: false,
         noted: false,
         last: [0; 32],
@@ -53,6 +59,12 @@ impl Place {
     /// Leaves the plan.
     pub const fn leave(&mut self) {
         self.seat = NO_PLAN;
+    }
+
+    /// Which of the streams of its width it is, as they are summed.
+    #[must_use]
+    pub const fn slot(&self) -> usize {
+        self.slot as usize
     }
 
     /// Whether the samples have 32 bits.
@@ -118,12 +130,12 @@ pub struct Plan {
     narrow: bool,
     /// Streams of 16 and of 32 bits.
     counts: [usize; 2],
-    /// Of how many pairs, from the first on, some gains have low parts.
-    fine: usize,
-    /// The gain of the noise that comes after the streams, if there is any.
-    noise: Option<Levels>,
+    /// The gain of the noise that is one of the streams, if there is any, and which it is.
+    noise: Option<(Levels, usize)>,
     /// How many pairs in a row can be summed before the sum of high parts may overflow.
     runs: heapless::Vec<usize, PAIRS>,
+    /// How to do without low parts.
+    steps: Steps,
     pairs: Vec<Pair>,
     gains: [Vec<Gains>; 2],
     /// Of eight samples, the even ones first: the sums of their gains.
@@ -140,9 +152,9 @@ impl Plan {
             others: false,
             narrow: true,
             counts: [0; 2],
-            fine: 0,
             noise: None,
             runs: heapless::Vec::new(),
+            steps: Steps::new(),
             pairs: vec![Pair::default(); PAIRS],
             gains: [(); 2].map(|()| vec![Gains::default(); STREAMS]),
             weights: [0; 8],
@@ -180,23 +192,36 @@ impl Plan {
         self.narrow
     }
 
-    /// Of how many pairs, from the first on, some gains have low parts.
+    /// The gain of the noise that is one of the streams, if there is any, and which it is.
     #[must_use]
-    pub const fn fine(&self) -> usize {
-        self.fine
-    }
-
-    /// The gain of the noise that comes after the streams, if there is any.
-    #[must_use]
-    pub const fn noise(&self) -> Option<&Levels> {
+    pub const fn noise(&self) -> Option<&(Levels, usize)> {
         self.noise.as_ref()
     }
 
-    /// How many pairs in a row can be summed before the sum of high parts may overflow: one number
-    /// if it never does.
+    /// How many pairs in a row can be summed before the sum of high parts may overflow.
     #[must_use]
     pub fn runs(&self) -> &[usize] {
         &self.runs
+    }
+
+    /// How to do without low parts.
+    #[must_use]
+    pub const fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    /// Places for the streams of 16 bits, an even number of them, to have so many samples each.
+    #[inline]
+    #[must_use]
+    pub fn halves<'a>(&self, samples: usize) -> Starts<'a> {
+        Starts::new(2 * samples, self.counts[0].next_multiple_of(2))
+    }
+
+    /// Places for the streams of 32 bits.
+    #[inline]
+    #[must_use]
+    pub fn wholes<'a>(&self, samples: usize) -> Starts<'a> {
+        Starts::new(4 * samples, self.counts[1])
     }
 
     /// The gains of pairs.
@@ -241,33 +266,46 @@ impl Plan {
     ) {
         self.number = PLANS.fetch_add(INDEX + 1, Ordering::Relaxed);
         self.counts = [0; 2];
-        self.voices = 0;
         self.others = others;
         self.narrow = true;
         self.weights = [0; 8];
+        self.pairs.fill(Pair::default());
         let mut rounds = others;
-        for voice in voices.take(STREAMS - 1) {
-            let wide = voice.wide();
-            voice.place.seat = self.number + self.voices as u64;
-            voice.place.wide = wide;
+        let voices: heapless::Vec<_, STREAMS> = voices.take(STREAMS - 1).collect();
+        self.voices = voices.len();
+        for voice in &voices {
             if let Some(levels) = &voice.levels {
+                let wide = voice.wide();
                 self.narrow &= levels.narrow && !wide;
-                let places = if wide { 0 } else { 16 };
-                let cut = |gain: &i32| *gain != 0 && gain.trailing_zeros() + places < sink.places();
-                rounds |= levels.gains.iter().any(cut);
-                self.add(levels, wide);
+                let places = sink.places() - if wide { 0 } else { 16 };
+                rounds |= levels.places + places > GAIN_BITS;
             }
-            self.voices += 1;
         }
-        self.noise = sink.noise().filter(|_| dither && rounds);
-        if let Some(noise) = self.noise {
-            self.add(&noise, false);
+        let noise = sink.noise().filter(|_| dither && rounds);
+        self.noise = None;
+        // Those whose gains need most fraction bits come first.
+        let mut voices = voices;
+        for places in (0..=GAIN_BITS).rev() {
+            for (voice, seat) in voices.iter_mut().zip(self.number..) {
+                let wide = voice.wide();
+                if let Some(levels) = voice.levels.as_ref().filter(|it| it.places == places) {
+                    let slot = self.add(levels, wide);
+                    voice.place.seat = seat;
+                    voice.place.wide = wide;
+                    voice.place.slot = slot as u8;
+                }
+            }
+            if let Some(noise) = noise.filter(|noise| noise.places == places) {
+                self.noise = Some((noise, self.add(&noise, false)));
+            }
         }
         self.run();
+        let halves = if self.narrow { self.counts[0] } else { 0 };
+        self.steps.lay(self.gains[0].get(..halves).unwrap_or(&[]));
     }
 
-    /// Adds a stream's gains.
-    fn add(&mut self, levels: &Levels, wide: bool) {
+    /// Adds a stream's gains; returns which of its width it is.
+    fn add(&mut self, levels: &Levels, wide: bool) -> usize {
         let gains = &levels.gains;
         let mut odd = *gains;
         odd.rotate_left(1);
@@ -282,30 +320,26 @@ impl Plan {
         } else {
             (half, halves)
         };
-        if let Some(place) = list.get_mut(*count) {
+        let slot = *count;
+        if let Some(place) = list.get_mut(slot) {
             *place = Gains { even: *gains, odd };
         }
-        if let Some(pair) = self.pairs.get_mut(*count / 2).filter(|_| !wide) {
-            let second = *count % 2;
-            if second == 0 {
-                *pair = Pair::default();
-            }
+        if let Some(pair) = self.pairs.get_mut(slot / 2).filter(|_| !wide) {
             for (parts, from) in [(&mut pair.high, &levels.high), (&mut pair.low, &levels.low)] {
-                for (part, &level) in parts.iter_mut().skip(second).step_by(2).zip(from) {
+                for (part, &level) in parts.iter_mut().skip(slot % 2).step_by(2).zip(from) {
                     *part = level;
                 }
             }
         }
         *count += 1;
+        slot
     }
 
-    /// Finds out how pairs can be added.
+    /// Finds out how many pairs can be summed in a row.
     fn run(&mut self) {
         self.runs.clear();
-        self.fine = 0;
         let (mut bound, mut pairs) = (0, 0);
-        let all = self.pairs.iter().take(self.counts[0].div_ceil(2));
-        for (index, pair) in all.enumerate() {
+        for pair in self.pairs.iter().take(self.counts[0].div_ceil(2)) {
             let tops = pair.high.as_chunks().0.iter();
             let top = tops.map(|&[a, b]| i32::from(a) + i32::from(b)).max();
             bound += top.unwrap_or(0);
@@ -314,9 +348,6 @@ impl Plan {
                 (bound, pairs) = (top.unwrap_or(0), 0);
             }
             pairs += 1;
-            if pair.low != [0; 8] {
-                self.fine = index + 1;
-            }
         }
         // No more runs than pairs.
         let _ = self.runs.push(pairs);

@@ -23,7 +23,7 @@ pub use operations::{Lane, vnni};
 macro_rules! width {
     (
         $feature:literal, $vector:ident, $octets:literal, $load:ident, $store:ident,
-        $every16:ident, $every32:ident, $every64:ident, $right32:ident, $down32:ident, $left32:ident,
+        $every16:ident, $every32:ident, $every64:ident, $down32:ident, $left32:ident,
         $right64:ident, $left64:ident, $($name:ident = $intrinsic:ident,)*
     ) => {
         /// A vector.
@@ -56,8 +56,6 @@ macro_rules! width {
             every16(value: i16) -> V = $every16(value);
             /// One 64-bit integer in every lane.
             every64(value: i64) -> V = $every64(value);
-            /// Shifts 32-bit lanes right by `count`, keeping the sign.
-            right32(value: V, count: u32) -> V = $right32(value, _mm_cvtsi32_si128(count as i32));
             /// Shifts 32-bit lanes left by `count`.
             left32(value: V, count: u32) -> V = $left32(value, _mm_cvtsi32_si128(count as i32));
             /// Shifts 32-bit lanes right, filling with zeros.
@@ -85,15 +83,14 @@ pub mod v128 {
 
     width! {
         "sse2", __m128i, 16, _mm_loadu_si128, _mm_storeu_si128,
-        _mm_set1_epi16, _mm_set1_epi32, _mm_set1_epi64x, _mm_sra_epi32, _mm_srli_epi32, _mm_sll_epi32,
-        _mm_srli_epi64, _mm_slli_epi64,
-        add32 = _mm_add_epi32, sub32 = _mm_sub_epi32,
-        sub16 = _mm_sub_epi16, add64 = _mm_add_epi64, sub64 = _mm_sub_epi64,
+        _mm_set1_epi16, _mm_set1_epi32, _mm_set1_epi64x, _mm_srli_epi32, _mm_sll_epi32,
+        _mm_srli_epi64, _mm_slli_epi64, add16 = _mm_add_epi16, sub16 = _mm_sub_epi16,
+        add32 = _mm_add_epi32, add64 = _mm_add_epi64, sub64 = _mm_sub_epi64,
+        top16 = _mm_mulhi_epi16,
         madd16 = _mm_madd_epi16, mul_even = _mm_mul_epu32,
         low16 = _mm_unpacklo_epi16, high16 = _mm_unpackhi_epi16,
         low32 = _mm_unpacklo_epi32, high32 = _mm_unpackhi_epi32, high64 = _mm_unpackhi_epi64,
         pack32 = _mm_packs_epi32, above32 = _mm_cmpgt_epi32,
-        add16 = _mm_add_epi16, top16 = _mm_mulhi_epi16,
         and = _mm_and_si128, or = _mm_or_si128, xor = _mm_xor_si128, and_not = _mm_andnot_si128,
     }
 }
@@ -109,16 +106,14 @@ pub mod v256 {
 
     width! {
         "avx2", __m256i, 32, _mm256_loadu_si256, _mm256_storeu_si256,
-        _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_sra_epi32, _mm256_srli_epi32,
+        _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_srli_epi32,
         _mm256_sll_epi32, _mm256_srli_epi64, _mm256_slli_epi64,
-        add32 = _mm256_add_epi32, sub32 = _mm256_sub_epi32,
-        sub16 = _mm256_sub_epi16, add64 = _mm256_add_epi64, sub64 = _mm256_sub_epi64,
+        add16 = _mm256_add_epi16, sub16 = _mm256_sub_epi16, add32 = _mm256_add_epi32,
+        add64 = _mm256_add_epi64, sub64 = _mm256_sub_epi64, top16 = _mm256_mulhi_epi16,
         madd16 = _mm256_madd_epi16, mul_even = _mm256_mul_epi32,
         low16 = _mm256_unpacklo_epi16, high16 = _mm256_unpackhi_epi16,
         pack32 = _mm256_packs_epi32, above32 = _mm256_cmpgt_epi32,
-        add16 = _mm256_add_epi16, top16 = _mm256_mulhi_epi16,
         and = _mm256_and_si256, or = _mm256_or_si256, xor = _mm256_xor_si256,
-        and_not = _mm256_andnot_si256,
     }
 }
 
@@ -230,35 +225,39 @@ pub mod call {
 /// Where many streams begin, whose bounds are checked once: all have at least so many octets.
 pub struct Starts<'a> {
     octets: usize,
+    /// Of how many streams.
+    count: usize,
     starts: heapless::Vec<NonNull<u8>, { STREAMS + 1 }>,
     of: PhantomData<&'a [u8]>,
 }
 
 impl<'a> Starts<'a> {
-    /// None yet, to have `octets` each.
+    /// None yet, to be `count` and to have `octets` each.
     #[inline]
     #[must_use]
-    pub fn new(octets: usize) -> Self {
+    pub fn new(octets: usize, count: usize) -> Self {
         Self {
             octets,
+            count,
             starts: heapless::Vec::new(),
             of: PhantomData,
         }
     }
 
-    /// Adds a stream and returns its octets; `None` where they are too few, or there is no room.
-    #[inline]
-    pub fn push(&mut self, octets: &'a [u8]) -> Option<&'a [u8]> {
-        let octets = octets.get(..self.octets)?;
-        let start = NonNull::from(octets).cast();
-        self.starts.push(start).ok().map(|()| octets)
+    /// Has all streams begin where this one does, if none has a place yet; whether it is so long.
+    #[inline(never)]
+    pub fn begin(&mut self, octets: &'a [u8]) -> bool {
+        let start = octets.get(..self.octets).map(NonNull::from);
+        start.is_some_and(|it| self.starts.resize(self.count, it.cast()).is_ok())
     }
 
-    /// Adds the last stream once more where that makes pairs of all.
-    pub fn even_out(&mut self) {
-        if let (1, Some(&last)) = (self.starts.len() % 2, self.starts.last()) {
-            let _ = self.starts.push(last);
-        }
+    /// Puts a stream in its place and returns its octets; `None` where they are too few, or there
+    /// is no such place.
+    #[inline]
+    pub fn put(&mut self, slot: usize, octets: &'a [u8]) -> Option<&'a [u8]> {
+        let octets = octets.get(..self.octets)?;
+        *self.starts.get_mut(slot)? = NonNull::from(octets).cast();
+        Some(octets)
     }
 
     /// `SIZE` octets of every stream from octet `at` on, if there are as many.
@@ -266,7 +265,8 @@ impl<'a> Starts<'a> {
     #[must_use]
     pub fn block<const SIZE: usize>(&self, at: usize) -> Option<Block<'_, 'a, SIZE>> {
         let (starts, of) = (&*self.starts, PhantomData);
-        (at.saturating_add(SIZE) <= self.octets).then_some(Block { starts, at, of })
+        let last = self.octets.checked_sub(SIZE)?;
+        (at <= last).then_some(Block { starts, at, of })
     }
 }
 

@@ -4,11 +4,13 @@
 //! that adds to a sum depends on the gains alone and is taken off beforehand. Sums may wrap on
 //! the way, their results do not.
 
+use super::kernel::Sink;
+
 macro_rules! kernel {
     ($width:ident, $feature:literal) => {
         /// The loops of this width.
         pub mod $width {
-            use crate::kernel::Sink;
+            use super::{Sink, place_all};
             use crate::plan::{Gains, Plan};
             use crate::simd::Starts;
             use crate::simd::$width::*;
@@ -125,11 +127,7 @@ macro_rules! kernel {
                     values[i] = weave32(right64::<22>(even), left64::<10>(odd));
                 }
                 if any(beyond) {
-                    values = if sink.soft() {
-                        bend(*sums, sink)
-                    } else {
-                        clip(*sums, values)
-                    };
+                    values = loud(*sums, sink);
                 }
                 if let Some(out) = out.first_chunk_mut::<WHOLE>() {
                     let mask = every32(sink.mask());
@@ -148,33 +146,22 @@ macro_rules! kernel {
             #[cold]
             #[inline(never)]
             #[target_feature(enable = $feature)]
-            fn bend(sums: Sums, sink: Sink) -> [V; N] {
-                sums.map(|pair| {
-                    let mut values = [0_i32; LANES];
-                    for (place, sums) in pair.into_iter().enumerate() {
-                        let mut lanes = [0_i64; SUMS];
-                        store(&mut lanes, sums);
-                        let values = values.iter_mut().skip(place).step_by(2);
-                        for (value, sum) in values.zip(lanes) {
-                            *value = sink.place_seldom(sum);
-                        }
-                    }
-                    load(&values)
-                })
-            }
-
-            #[cold]
-            #[inline(never)]
-            #[target_feature(enable = $feature)]
-            fn clip(sums: Sums, mut values: [V; N]) -> [V; N] {
+            fn loud(sums: Sums, sink: Sink) -> [V; N] {
+                let mut lanes = [[[0_i64; SUMS]; 2]; N];
                 for i in 0..N {
-                    let [even, odd] = sums[i];
-                    let high = weave32(right64::<32>(even), odd);
-                    let above = above32(high, every32((1 << 21) - 1));
-                    let below = above32(every32(-(1 << 21)), high);
-                    let value = and_not(or(above, below), values[i]);
-                    let value = or(value, and(above, every32(i32::MAX)));
-                    values[i] = or(value, and(below, every32(i32::MIN)));
+                    store(&mut lanes[i][0], sums[i][0]);
+                    store(&mut lanes[i][1], sums[i][1]);
+                }
+                let mut samples = [[0_i32; LANES]; N];
+                place_all(
+                    lanes.as_flattened().as_flattened(),
+                    SUMS,
+                    sink,
+                    samples.as_flattened_mut(),
+                );
+                let mut values = [every32(0); N];
+                for i in 0..N {
+                    values[i] = load(&samples[i]);
                 }
                 values
             }
@@ -228,6 +215,21 @@ macro_rules! kernel {
             }
         }
     };
+}
+
+/// Places sums of vectors with `2 * sums` samples each, the even ones first.
+#[inline(never)]
+fn place_all(lanes: &[i64], sums: usize, sink: Sink, samples: &mut [i32]) {
+    let vectors = lanes
+        .chunks_exact(2 * sums)
+        .zip(samples.chunks_exact_mut(2 * sums));
+    for (lanes, samples) in vectors {
+        let (even, odd) = lanes.split_at(sums);
+        let pairs = samples.as_chunks_mut().0;
+        for (pair, (&even, &odd)) in pairs.iter_mut().zip(even.iter().zip(odd)) {
+            *pair = [even, odd].map(|sum| sink.place_seldom(sum));
+        }
+    }
 }
 
 kernel!(v128, "sse2");

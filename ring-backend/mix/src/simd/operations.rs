@@ -32,6 +32,8 @@ pub mod v128 {
     operations! { "sse2",
         /// Adds products of 16-bit lanes, two to a sum.
         add_madd16(sum: V, a: V, b: V) -> V = add32(sum, madd16(a, b));
+        /// Shifts 32-bit lanes right by `count`, keeping the sign.
+        right32(value: V, count: u32) -> V = _mm_sra_epi32(value, _mm_cvtsi32_si128(count as i32));
         /// Eight 16-bit integers in every 128 bits.
         every128(from: &[i16; 8]) -> V = load(from);
         /// The even 32-bit lanes of `even` and the odd ones of `odd`.
@@ -47,6 +49,9 @@ pub mod v128 {
         /// Whether any bit is set.
         any(value: V) -> bool =
             _mm_movemask_epi8(_mm_cmpeq_epi32(value, _mm_setzero_si128())) != 0xFFFF;
+        /// Which 16-bit lanes are the highest or the lowest number.
+        extreme16(value: V) -> V =
+            _mm_cmplt_epi16(_mm_add_epi16(value, _mm_set1_epi16(1)), _mm_set1_epi16(-32_766));
         /// Each two octets' sum.
         couples8(value: V) -> V =
             _mm_add_epi16(_mm_and_si128(value, _mm_set1_epi16(0xFF)), _mm_srli_epi16::<8>(value));
@@ -80,6 +85,9 @@ pub mod v256 {
     operations! { "avx2",
         /// Adds products of 16-bit lanes, two to a sum.
         add_madd16(sum: V, a: V, b: V) -> V = add32(sum, madd16(a, b));
+        /// Shifts 32-bit lanes right by `count`, below 32, keeping the sign.
+        right32(value: V, count: u32) -> V =
+            _mm256_srav_epi32(value, _mm256_set1_epi32(count as i32));
         /// Eight 16-bit integers in every 128 bits.
         every128(from: &[i16; 8]) -> V = _mm256_broadcastsi128_si256(v128::load(from));
         /// The even 32-bit lanes of `even` and the odd ones of `odd`.
@@ -94,6 +102,11 @@ pub mod v256 {
         ));
         /// Whether any bit is set.
         any(value: V) -> bool = _mm256_testz_si256(value, value) == 0;
+        /// Which 16-bit lanes are the highest or the lowest number.
+        extreme16(value: V) -> V = _mm256_cmpgt_epi16(
+            _mm256_set1_epi16(-32_766),
+            _mm256_add_epi16(value, _mm256_set1_epi16(1)),
+        );
         /// Each two octets' sum.
         couples8(value: V) -> V = _mm256_maddubs_epi16(value, _mm256_set1_epi8(1));
         /// The even 32-bit lanes of two vectors; which of them come first is left open.
