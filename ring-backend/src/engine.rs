@@ -13,7 +13,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 
 /// The longest sleep while streams run.
-const QUANTUM_MAX_PER_SECOND: u32 = 200;
+const QUANTUM_MAX_PER_SECOND: u32 = 300;
 /// The shortest.
 const QUANTUM_MIN_PER_SECOND: u32 = 1000;
 /// The margin that is always kept, that a card begins with, and what it may grow to. The last two

@@ -3,12 +3,14 @@
 //! Linux's front-end calls a period over only when the frames it was told of are strictly more
 //! than a period, and keeps the remainder. This is the mirror of that count: an event goes out as
 //! soon as it makes a period over, and otherwise often enough that the guest's idea of the
-//! position is fine, but at most once a millisecond, since each wakes a thread of the guest.
+//! position is right within two milliseconds, but at most once a millisecond, since each wakes a
+//! thread of the guest. Whoever asks for a position does so a little early, by [`early_frames`].
 //!
 //! An event that ends a period says one frame past its end, not how far the card is by then: an
 //! application that filled its buffer at the last one then finds a whole period of room, and not
 //! a frame less, for which Linux would let it sleep through another period.
 
+use crate::timeline::nanos_of;
 use crate::world::Nanos;
 
 /// Two events of a stream are at least this far apart. A little less than the tick of a
@@ -16,8 +18,18 @@ use crate::world::Nanos;
 const SPACING: Nanos = Nanos(900_000);
 /// Events per period, at least.
 const EVENTS_PER_PERIOD: u32 = 4;
+/// New frames that are worth an event, as a part of a second. Small, so that events come when the
+/// domain is awake anyway.
+const STEPS_PER_SECOND: u32 = 1000;
 /// Events per second, at least.
-const EVENTS_PER_SECOND: u32 = 200;
+const EVENTS_PER_SECOND: u32 = 300;
+
+/// Frames by which a position is told early, so that it is right in the middle of the time until the
+/// next event.
+#[must_use]
+pub fn early_frames(period: u32, rate: u32) -> u64 {
+    u64::from((period / EVENTS_PER_PERIOD / 2).min(rate / EVENTS_PER_SECOND / 2))
+}
 
 /// What the guest was told since it opened the stream.
 #[derive(Clone, Copy, Debug)]
@@ -31,25 +43,36 @@ pub struct Progress {
     /// The guest's count of frames towards the next period.
     towards_period: u64,
     last: Option<Nanos>,
+    /// How long an event is good for.
+    fresh: Nanos,
 }
 
 impl Progress {
     /// At OPEN: the guest counts from 0.
     #[must_use]
     pub fn new(period: u32, rate: u32) -> Self {
-        let step = (period / EVENTS_PER_PERIOD).min(rate / EVENTS_PER_SECOND);
+        let step = (period / EVENTS_PER_PERIOD).min(rate / STEPS_PER_SECOND);
         Self {
             period,
             step: step.max(1),
             told: 0,
             towards_period: 0,
             last: None,
+            // A little longer than from event to event, so that the domain is not woken for nothing.
+            fresh: Nanos(nanos_of(early_frames(period, rate) * 13 / 6, rate)),
         }
     }
 
     /// From now on whatever is new is told, a tick after what was told before at the latest.
     pub const fn tell_all(&mut self) {
         self.step = 1;
+    }
+
+    /// When what was told last is so old that news of any kind are due.
+    #[must_use]
+    pub fn stale(&self, now: Nanos) -> Option<Nanos> {
+        let next = Nanos(self.last?.0.saturating_add(self.fresh.0));
+        (self.period != 0 && next > now).then_some(next)
     }
 
     /// The position that the guest takes for the end of its next period, if it wants any events.
@@ -158,11 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn long_periods_are_told_of_every_five_milliseconds() {
+    fn long_periods_are_told_of_every_millisecond_at_most_and_every_four_at_least() {
         let mut progress = Progress::new(48_000, 48_000);
         progress.tell(0, millis(0));
-        assert_eq!(progress.due(239, millis(5)), None);
-        assert_eq!(progress.due(240, millis(5)), Some(240));
+        assert_eq!(progress.due(47, millis(1)), None);
+        assert_eq!(progress.due(48, millis(1)), Some(48));
+        let stale = progress.stale(millis(1)).unwrap();
+        assert!(stale > millis(3) && stale < millis(4));
+        assert_eq!(progress.stale(stale), None, "it is looked at now");
     }
 
     #[test]

@@ -106,6 +106,8 @@ fn a_card_clock_that_is_off_by_a_thousandth_plays_every_sample() {
         stage.play(1, Params::stereo(4800, 1200), sound.clone());
         stage.run_to_the_end(5);
         assert_eq!(stage.players[0].linux.xruns, 0);
+        // The end is told up to two milliseconds before the card gets there.
+        stage.run_millis(5);
         assert!(heard_once(&stage, &sound), "{ppm} ppm");
     }
 }
@@ -118,7 +120,7 @@ fn without_a_card_guests_play_to_the_end_in_time() {
     stage.play(1, Params::stereo(4800, 1200), noise(48_000));
     stage.run_to_the_end(2);
     let took = (stage.now.0 - begin.0) / 1_000_000;
-    assert!((1000..1100).contains(&took), "{took} ms");
+    assert!((998..1100).contains(&took), "{took} ms");
     assert_eq!(stage.players[0].linux.mishaps, Mishaps::default());
     assert_eq!(stage.players[0].drain_timeouts, 0);
     stage.run_millis(400);
@@ -172,6 +174,7 @@ fn what_a_card_has_in_its_fifo_is_mixed_by_then() {
         let sound = noise(60 * 48_000);
         stage.play(1, Params::stereo(9600, 2400), sound.clone());
         stage.run_to_the_end(62);
+        stage.run_millis(5);
         let engine = stage.plane.engine();
         assert_eq!(engine.underruns, 0, "FIFO of {fifo}");
         assert!(engine.margin < 3 * 48, "{}", engine.margin);
@@ -210,7 +213,7 @@ fn the_card_rests_300_ms_after_the_last_stream_and_the_domain_with_it() {
 #[test]
 fn turns_follow_the_shortest_period_and_not_the_number_of_requests() {
     for (params, most) in [
-        (Params::stereo(24_000, 12_000), 220),
+        (Params::stereo(24_000, 12_000), 320),
         (Params::stereo(256, 64), 1100),
     ] {
         let mut stage = Stage::new();

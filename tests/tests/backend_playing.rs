@@ -205,7 +205,7 @@ fn two_periods_of_64_frames_play_without_a_break() {
 }
 
 #[test]
-fn a_long_period_costs_few_events_and_the_guest_knows_its_position_within_5_ms() {
+fn a_long_period_costs_an_event_for_every_three_milliseconds() {
     let mut stage = Stage::new();
     let sound = noise(6, 48_000);
     stage.play(1, Params::stereo(24_000, 12_000), octets(&sound));
@@ -214,7 +214,7 @@ fn a_long_period_costs_few_events_and_the_guest_knows_its_position_within_5_ms()
     unhurt(player);
     let seconds = 1.5;
     let rate = player.linux.events as f64 / seconds;
-    assert!((100.0..=200.0).contains(&rate), "{rate} events per second");
+    assert!((200.0..=320.0).contains(&rate), "{rate} events per second");
 }
 
 #[test]

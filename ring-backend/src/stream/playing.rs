@@ -8,9 +8,11 @@
 use super::{Counters, Desk, Flow, Pcm, Stream};
 use crate::arena::Arena;
 use crate::channel::EventChannel;
+use crate::event::early_frames;
 use crate::link::Direction;
 use crate::mix::Voice;
 use crate::stream::Moment;
+use crate::timeline::nanos_of;
 use crate::wire::{Refusal, Span};
 use crate::world::{Nanos, World};
 
@@ -21,7 +23,9 @@ const MOVES_PER_SECOND: u32 = 1000;
 const SAFE_PER_SECOND: u32 = 3000;
 /// How long what is written anew over silence is not mixed: a guest may need two requests.
 const HOLD: Nanos = Nanos(2_000_000);
-/// How many periods a second it has at most whose ends mixing pauses at.
+/// How near the end of a period is not waited for: a card's position may move in steps.
+const NEAR: Nanos = Nanos(500_000);
+/// How many periods a second there are at most whose ends the domain wakes at.
 const LANDINGS_PER_SECOND: u32 = 100;
 /// Periods of the buffer that stay the guest's to fill while the mixer reads ahead.
 const PERIODS_KEPT: u64 = 2;
@@ -192,8 +196,14 @@ impl Stream {
         if let Some(position) = pcm.progress.due(position, moment.now) {
             self.tell(position, world, events, moment.now);
         }
-        let pcm = self.pcm.as_ref().filter(|_| self.rewinds)?;
-        held.or_else(|| pcm.progress.rest(position, moment.now))
+        let pcm = self.pcm.as_ref()?;
+        let looks = [
+            held,
+            pcm.progress.rest(position, moment.now),
+            pcm.progress.stale(moment.now),
+            pcm.at_end(position, moment.now),
+        ];
+        looks.into_iter().flatten().min()
     }
 
     /// Places an event with this position, in frames since OPEN.
@@ -229,6 +239,19 @@ impl Pcm {
         }
     }
 
+    /// When the position will be that of the period's end, if it is not there yet and periods are
+    /// long: then the event that ends one says how far the card is, too.
+    fn at_end(&self, position: u64, now: Nanos) -> Option<Nanos> {
+        let long = self.period() >= self.shape.rate / LANDINGS_PER_SECOND;
+        let left = self
+            .progress
+            .end()
+            .filter(|_| long)?
+            .checked_sub(position)?;
+        let span = nanos_of(left, self.shape.rate);
+        (span > NEAR.0).then_some(Nanos(now.0.saturating_add(span)))
+    }
+
     /// Frames of silence that were heard do not count as mixed any more.
     fn unmix(&mut self, frames: u64, moment: &Moment) {
         let of_card = scaled(frames, moment.card.rate, self.shape.rate);
@@ -253,10 +276,13 @@ impl Pcm {
         // frames behind what is mixed. In between it moves with the card.
         let lead = moment.ahead.saturating_sub(lag);
         let behind = lag.saturating_sub(moment.ahead);
+        let early = early_frames(self.period(), self.shape.rate);
+        let early = scaled(early, moment.card.rate, self.shape.rate);
         moment
             .mixed
             .saturating_add(behind)
             .saturating_sub(moment.fetched.saturating_add(lead))
+            .saturating_sub(early)
     }
 
     /// How many frames of the card the told position stays behind what is mixed.
