@@ -16,13 +16,14 @@ waitlog pulse AGENT 60 || exit
 env='export HOME=/root XDG_RUNTIME_DIR=/run/user; mkdir -p /run/user'
 order pulse start "$card; $env; pulseaudio -n --daemonize=yes --exit-idle-time=-1 -L module-detect -L module-native-protocol-unix"
 did pulse start 60 || exit
-order pulse play "$env; paplay /material/pulse.wav & sleep 2; pactl list sinks | grep -E 'Latency|access_mode'; wait \$!"
+order pulse play "$env; paplay /material/pulse.wav & sleep 1; pactl list sinks | grep -E 'Latency|access_mode'; paplay /material/second.wav & wait"
 did pulse play 60 || exit
 stream pulse pulseaudio
 xl destroy pulse
 # Its minimal.conf opens both directions, and needs no session manager; so the ports are linked here.
-# What Debian's session manager sets for nodes in a virtual machine is set here, too.
-vm='s/= api.alsa.pcm.s[a-z]*/&\n api.alsa.period-size = 256\n api.alsa.headroom = 8192/'
+# What Debian's session manager sets for nodes in a virtual machine is set here, too; and it lets a
+# node that nobody uses go after five seconds, not at once with what its card has still to play.
+vm='s/= api.alsa.pcm.s[a-z]*/&\n node.pause-on-idle = false\n api.alsa.period-size = 256\n api.alsa.headroom = 8192/; s/\(suspend-on-idle *= \)true/\1false/'
 GUEST_OVER="$over /boot/pipewire.cpio"
 guest wire "$agent" "${default_vsnd%]]*}, 'STREAM, unique-id=mic, type=c']]" || exit
 waitlog wire AGENT 60 || exit

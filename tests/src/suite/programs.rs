@@ -12,25 +12,27 @@ use std::path::Path;
 /// Seconds that each plays.
 const SECONDS: usize = 6;
 
-/// PulseAudio and PipeWire play a file each through their ALSA sinks: no xrun, and every sample of
-/// it in the recording. Neither converts anything, as card and file agree.
+/// PulseAudio and PipeWire play files through their ALSA sinks: no xrun, and every sample in the
+/// recording. Neither converts anything, as card and file agree. PulseAudio gets a second file, for
+/// the other channel, while it plays the first: it writes anew what it has written already.
 ///
 /// # Errors
 /// The machine does not run, or the script fails.
 pub fn check(dir: &Path, setup: Setup) -> Result<Vec<Finding>> {
-    let (pulse, wire) = (dir.join("pulse.wav"), dir.join("wire.wav"));
+    let [pulse, second, wire] =
+        ["pulse", "second", "wire"].map(|name| dir.join(name).with_extension("wav"));
     let sent = [
         one_sided(&pulse, 10, SECONDS * RATE as usize, 0)?,
-        one_sided(&wire, 11, SECONDS * RATE as usize, 0)?,
+        one_sided(&second, 12, SECONDS * RATE as usize / 2, 1)?,
+        one_sided(&wire, 14, SECONDS * RATE as usize, 0)?,
     ];
     let script = include_str!("../../scripts/programs.sh");
     let run = setup.run(script);
     let run = run.extra(Extra::PulseAudio).extra(Extra::PipeWire);
-    let (outcome, recording) = go(run, &[pulse, wire])?;
-    let heard = keep(&recording.frames, 0);
-    let judge = |program: &str, noise: &[_]| -> Result<String> {
+    let (outcome, recording) = go(run, &[pulse, second, wire])?;
+    let judge = |program: &str, noise: &[_], channel| -> Result<String> {
         let counted = xruns(&outcome, program)?;
-        match exact::find(noise, &heard) {
+        match exact::find(noise, &keep(&recording.frames, channel)) {
             Match::At(_) => Ok(format!(
                 "{counted}, {} frames sample for sample",
                 noise.len()
@@ -41,11 +43,15 @@ pub fn check(dir: &Path, setup: Setup) -> Result<Vec<Finding>> {
     let log = outcome.log("pulse").lines();
     let mut figures = log.filter_map(|line| line.trim().strip_prefix("Latency: "));
     let latency = figures.next().unwrap_or("nothing");
-    let pulse = judge("pulseaudio", &sent[0]).map(|text| format!("{text}; it says {latency}"));
+    let pulse = judge("pulseaudio", &sent[0], 0).map(|text| format!("{text}; it says {latency}"));
     // Its two channels are linked one after the other while it plays already.
-    let wire = judge("pipewire", &sent[1][RATE as usize..]);
+    let wire = judge("pipewire", &sent[2][RATE as usize..], 0);
     Ok(vec![
         Finding::of("PulseAudio's ALSA sink", pulse),
+        Finding::of(
+            "PulseAudio's second stream",
+            judge("pulseaudio", &sent[1], 1),
+        ),
         Finding::of("PipeWire's ALSA sink", wire),
     ])
 }
