@@ -17,8 +17,6 @@ macro_rules! kernel {
             use crate::simd::$width::*;
 
             const LANES: usize = OCTETS / 2;
-            /// Lanes take so few instructions that counting them tells.
-            const WIDE: bool = OCTETS == 32;
             /// Vectors of sixteen taps.
             const PARTS: usize = LANE / LANES;
             /// Rounds a cross product's partial sum, of which there are four in the end.
@@ -34,12 +32,12 @@ macro_rules! kernel {
                 pairs: &mut [[i32; 2]],
             ) {
                 let pass = match (fir.table.plan.between, fir.fine, taps.len() / LANE) {
-                    (true, _, 4) if WIDE => pass::<4, true, 4>,
+                    (true, _, 4) => pass::<4, true, 4>,
                     (true, _, _) => pass::<4, true, 0>,
                     (_, true, 4) => pass::<2, true, 4>,
-                    (_, true, 2) if WIDE => pass::<2, true, 2>,
+                    (_, true, 2) => pass::<2, true, 2>,
                     (_, true, _) => pass::<2, true, 0>,
-                    (_, false, 4) if WIDE => pass::<2, false, 4>,
+                    (_, false, 4) => pass::<2, false, 4>,
                     (_, false, _) => pass::<2, false, 0>,
                 };
                 pass(fir, path, channel, taps, pairs);
