@@ -17,6 +17,8 @@ small() {
 n=0
 while [ $n -lt 32 ]; do small $n || exit; n=$((n + 1)); done
 say "all are created"
+n=0
+while [ $n -lt 32 ]; do xenstore-write /local/domain/$(cat /run/domid.s$n)/control/go 1; n=$((n + 1)); done
 end=$(( $(uptime_ms) + 60000 ))
 until [ "$(xenstore-ls /local/domain/$id/data/guest | grep -c playing=1)" = 32 ]; do
   [ $(uptime_ms) -lt $end ] || { xenstore-ls /local/domain/$id/data; tail -n 2 $logs/guest-s*.log; exit 1; }

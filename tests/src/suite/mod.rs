@@ -203,7 +203,7 @@ pub fn findings(name: &str, setup: Setup) -> Result<Vec<Finding>> {
 
 /// Runs a script with files for its guests, below `/material`; the script must do well.
 fn go(run: Run, files: &[PathBuf]) -> Result<(Outcome, Recording)> {
-    let mut run = run.timeout(std::time::Duration::from_secs(1_200));
+    let mut run = run.timeout(std::time::Duration::from_secs(2_400));
     for file in files {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         run = run.guest_file(file, format!("/material/{name}"));
