@@ -234,7 +234,14 @@ impl Case {
                             (i128::from(number) - 0x80_0000) << 8
                         }
                     };
-                    let gain = Gain::from_milli_db(levels[index % channels]).bits();
+                    let narrow =
+                        (*format, self.card.sample) == (SampleFormat::S16Le, CardSample::S16);
+                    let gain = if narrow {
+                        Gain::short
+                    } else {
+                        Gain::from_milli_db
+                    };
+                    let gain = gain(levels[index % channels]).bits();
                     sum += value * i128::from(gain);
                 }
                 reference(sum, self.card.sample)
@@ -341,22 +348,30 @@ fn a_lone_16_bit_stream_reaches_a_16_bit_card_bit_for_bit() {
 
 #[test]
 fn every_step_down_to_minus_53_db_is_another_gain_within_half_a_step() {
-    let mut last = i32::MAX;
+    let mut last = [i32::MAX; 2];
     for milli_db in (-53_600..=6_019).rev() {
-        let gain = Gain::from_milli_db(milli_db);
-        let db = 20_000.0 * (f64::from(gain.bits()) / f64::from(1 << 22)).log10();
-        assert!((db - f64::from(milli_db)).abs() < 0.5, "{milli_db}: {db}");
-        assert!(
-            gain.bits() < last,
-            "{milli_db} is not softer than the step above"
-        );
+        let gains = [Gain::short(milli_db), Gain::from_milli_db(milli_db)].map(Gain::bits);
+        for (gain, last) in gains.into_iter().zip(&mut last) {
+            let db = 20_000.0 * (f64::from(gain) / f64::from(1 << 22)).log10();
+            assert!((db - f64::from(milli_db)).abs() < 0.5, "{milli_db}: {db}");
+            assert!(gain < *last, "{milli_db} is not softer than the step above");
+            *last = gain;
+        }
+        let [short, full] = gains;
         // Sixteen bits with a sign hold it.
-        assert!(gain.bits() >> gain.bits().trailing_zeros() < 1 << 15);
-        last = gain.bits();
+        assert!(short >> short.trailing_zeros() < 1 << 15);
+        let exact = 10_f64.powf(f64::from(milli_db) / 20_000.0) * f64::from(1 << 22);
+        let most = if milli_db > 6_018 { 600.0 } else { 0.51 };
+        assert!(
+            (f64::from(full) - exact).abs() < most,
+            "{milli_db}: {full}, {exact}"
+        );
     }
-    assert_eq!(Gain::from_milli_db(0), Gain::UNITY);
-    assert_eq!(Gain::from_milli_db(i32::MAX), Gain::MAX);
-    assert_eq!(Gain::from_milli_db(i32::MIN), Gain::ZERO);
+    for gain in [Gain::short, Gain::from_milli_db] {
+        assert_eq!(gain(0), Gain::UNITY);
+        assert_eq!(gain(i32::MAX), Gain::MAX);
+        assert_eq!(gain(i32::MIN), Gain::ZERO);
+    }
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! Gains as integers, and the smooth way from one to the next.
 //!
 //! sndif counts volume in 0.001 dB (`XENSND_OP_SET_VOLUME`). A [`Gain`] is that amplitude as an
-//! integer of 22 fraction bits, of which no more are used than steps of 0.001 dB need: every step
-//! is another gain, within 0.0005 dB of what was asked, down to -53.6 dB; below that a gain is
-//! within 2^-23 of full scale. Products of so few bits leave room to sum them.
+//! integer of 22 fraction bits, to the nearest.
+//!
+//! 16-bit samples that a 16-bit card can have as they are take a [short](Gain::short) one, of no
+//! more bits than steps of 0.001 dB need: every step is another gain, within 0.0005 dB of what was
+//! asked, down to -53.6 dB; below that a gain is within 2^-23 of full scale. Products of so few bits
+//! leave room to sum them.
 
 /// Fraction bits of a gain.
 pub const GAIN_BITS: u32 = 22;
 
-/// Most gains are this in units of a power of two, or up to twice as much: the least whose half
-/// unit is not more than half a step.
+/// Most short gains are this in units of a power of two, or up to twice as much: the least whose
+/// half unit is not more than half a step.
 const LEAST: u128 = 8_686;
 
 /// An amplitude: 0 is silence, `1 << 22` is unity, below 2 always.
@@ -59,6 +62,16 @@ impl Gain {
     /// The gain of a volume in 0.001 dB; what is louder than [`Gain::MAX`] becomes that.
     #[must_use]
     pub fn from_milli_db(milli_db: i32) -> Self {
+        Self::rounded(milli_db, false)
+    }
+
+    /// The same in 14 or 15 bits of some power of two.
+    #[must_use]
+    pub fn short(milli_db: i32) -> Self {
+        Self::rounded(milli_db, true)
+    }
+
+    fn rounded(milli_db: i32, short: bool) -> Self {
         if milli_db >= 6_020 {
             return Self::MAX;
         }
@@ -75,10 +88,11 @@ impl Gain {
             }
         }
         let shift = 62 - GAIN_BITS as i32 - whole;
-        // From 1 to 2, so that it is 14 or 15 bits that are kept.
-        let spare = if value < (2 * LEAST) << 48 { 48 } else { 49 } - shift;
-        let shift = shift + spare.max(0);
-        Self((((value + (1 << (shift - 1))) >> shift) << spare.max(0)) as u32)
+        // The value is from 1 to 2.
+        let least = if value < (2 * LEAST) << 48 { 48 } else { 49 };
+        let spare = if short { (least - shift).max(0) } else { 0 };
+        let shift = shift + spare;
+        Self((((value + (1 << (shift - 1))) >> shift) << spare) as u32)
     }
 
     /// The gain of an integer of [`GAIN_BITS`] fraction bits.

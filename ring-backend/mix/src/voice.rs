@@ -9,7 +9,7 @@ use super::plan::Place;
 use super::resample::{Quality, Resampler};
 use super::table::Plan;
 use super::{MAX_CHANNELS, MAX_RATE, MIN_RATE, StreamSpec, Unsupported};
-use crate::card::CardFormat;
+use crate::card::{CardFormat, CardSample};
 use crate::format::SampleFormat;
 
 /// The conversion state of one stream; fixed in size, about 7 KB.
@@ -40,6 +40,8 @@ pub struct Voice {
 pub(super) struct Gains {
     milli_db: [i32; MAX_CHANNELS],
     muted: [bool; MAX_CHANNELS],
+    /// Whether short gains will do.
+    short: bool,
     from: [Gain; MAX_CHANNELS],
     to: [Gain; MAX_CHANNELS],
     /// Where to go after that. A new volume waits for the ramp under way: turning there would be
@@ -54,6 +56,7 @@ impl Gains {
     pub(super) const UNITY: Self = Self {
         milli_db: [0; MAX_CHANNELS],
         muted: [false; MAX_CHANNELS],
+        short: false,
         from: [Gain::UNITY; MAX_CHANNELS],
         to: [Gain::UNITY; MAX_CHANNELS],
         target: [Gain::UNITY; MAX_CHANNELS],
@@ -91,7 +94,11 @@ impl Gains {
         let volumes = self.milli_db.iter().zip(&self.muted);
         for (gain, (&milli_db, &muted)) in target.iter_mut().zip(volumes) {
             if !muted {
-                *gain = Gain::from_milli_db(milli_db);
+                *gain = if self.short {
+                    Gain::short(milli_db)
+                } else {
+                    Gain::from_milli_db(milli_db)
+                };
             }
         }
         self.target = target;
@@ -167,6 +174,10 @@ impl Voice {
         }
         let folds = self.matrix.inputs() > self.matrix.outputs();
         self.gains.log2_frames = ramp_log2_frames(if folds { spec.rate } else { card.rate });
+        // What others there are makes no difference.
+        let as_it_lies = !self.resamples && spec.channels == card.channels;
+        let narrow = (spec.format, card.sample) == (SampleFormat::S16Le, CardSample::S16);
+        self.gains.short = as_it_lies && narrow;
         self.mend.set_up(spec.channels, spec.rate);
         self.spec = Some(spec);
         self.frame_octets = spec.format.octets().unwrap_or(0) * usize::from(spec.channels);
