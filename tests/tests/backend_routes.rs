@@ -15,7 +15,8 @@ fn routes(live: Terminal) -> Routes {
     let present = Terminals::default()
         .with(Terminal::Speaker)
         .with(Terminal::Headphone)
-        .with(Terminal::Mic);
+        .with(Terminal::Mic)
+        .with(Terminal::FrontMic);
     Routes {
         present,
         live: Terminals::default().with(live),
@@ -71,7 +72,7 @@ fn a_guest_s_route_counts_at_once_whatever_is_plugged_in_and_out() {
     stage.plane.set_policy(DomId(1), only(Terminal::Digital));
     assert!(!sounds(&mut stage));
     let told = DataPlane::misrouted(&stage.plane, DeviceSlot(0)).expect("there is none");
-    let wanted = "output: the card has no digital, but speaker,headphone,mic: silent";
+    let wanted = "output: the card has no digital, but speaker,headphone,mic,front-mic: silent";
     assert_eq!(told.to_string(), wanted);
 }
 
@@ -98,16 +99,22 @@ fn a_stream_that_is_called_as_an_output_is_heard_there() {
         assert_eq!(stage.status(&mut front, front::trigger(0)), 0);
         assert_eq!(sounds(&mut stage), heard, "{name}, {live:?}");
         let told = DataPlane::misrouted(&stage.plane, slot).map(|told| told.to_string());
-        let wanted =
-            "unique-id of stream 0: the card has no digital, but speaker,headphone,mic: silent";
+        let wanted = "unique-id of stream 0: the card has no digital, but speaker,headphone,mic,front-mic: silent";
         assert_eq!(told, (name == "digital").then(|| wanted.to_owned()));
     }
 }
 
 #[test]
 fn a_stream_that_is_called_as_an_input_hears_while_that_is_recorded_from() {
+    // A microphone by its place is one, any microphone is whatever is recorded from.
+    for (name, elsewhere) in [("front-mic", false), ("mic", true)] {
+        hears_by_name(name, elsewhere);
+    }
+}
+
+fn hears_by_name(name: &str, elsewhere: bool) {
     let mut stage = Stage::new();
-    let (slot, mut front) = stage.connect(1, called("mic", Direction::Capture));
+    let (slot, mut front) = stage.connect(1, called(name, Direction::Capture));
     let hears = |stage: &Stage| stage.plane.statistics(slot, 0).expect("a stream").hears;
     let allowed = Policy {
         microphone: true,
@@ -117,10 +124,10 @@ fn a_stream_that_is_called_as_an_input_hears_while_that_is_recorded_from() {
     stage.open(&mut front, Params::stereo(4800, 1200));
     assert_eq!(stage.status(&mut front, front::trigger(0)), 0);
     assert!(hears(&stage), "nothing else is known");
-    for (live, wanted) in [(Terminal::LineIn, false), (Terminal::Mic, true)] {
+    for (live, wanted) in [(Terminal::LineIn, elsewhere), (Terminal::FrontMic, true)] {
         plug(&mut stage, live);
         stage.poll();
-        assert_eq!(hears(&stage), wanted, "{live:?}");
+        assert_eq!(hears(&stage), wanted, "{name}, {live:?}");
     }
     assert!(BOTH.has(Terminal::LineIn));
     stage.plane.set_policy(DomId(1), Policy::default());

@@ -7,11 +7,12 @@ use crate::policy::Policy;
 use crate::route::{Misrouted, Routes, Terminal};
 use crate::world::World;
 
-/// Where a stream's `unique-id` routes it, if that is the name of something it could use.
+/// Where a stream's `unique-id` routes it, if that is the name of something it could use. `mic` is
+/// what people call whatever records, and routes nowhere.
 pub(super) fn terminal(config: &StreamConfig) -> Option<Terminal> {
     let plays = config.direction == Direction::Playback;
     let named = Terminal::from_name(config.unique_id.as_bytes());
-    named.filter(|terminal| terminal.is_output() == plays)
+    named.filter(|&terminal| terminal.is_output() == plays && terminal != Terminal::Mic)
 }
 
 impl<W: World> Seat<W> {
