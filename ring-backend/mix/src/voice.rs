@@ -265,6 +265,14 @@ impl Voice {
         }
     }
 
+    /// Whether all positions between the stream's frames are its ratio's own: then what repeats
+    /// with them comes out the same each time, to the bit. Otherwise they are cut at 2^-40 of a
+    /// frame for every frame of the card, which in a day adds up to less than a fiftieth of one.
+    #[must_use]
+    pub const fn keeps_phases(&self) -> bool {
+        !self.resamples || !self.resampler.plan().between
+    }
+
     /// Frames of the card from a frame's way in to its way out.
     #[must_use]
     pub fn latency_frames(&self) -> u32 {
