@@ -10,7 +10,8 @@ use std::path::Path;
 /// Noise makes any slip of one frame visible, and hits both ends of the range.
 #[must_use]
 pub fn noise(seed: u64, frames: usize) -> Vec<i16> {
-    let mut state = seed | 1;
+    // Odd, so never 0, and another for each seed.
+    let mut state = seed << 1 | 1;
     let mut samples: Vec<i16> = std::iter::repeat_with(|| {
         // xorshift64*: Marsaglia 2003, Vigna 2016.
         state ^= state >> 12;
