@@ -8,8 +8,8 @@
 //!                /input  auto, or the name of the input to record from
 //! ```
 //!
-//! A node that is not there counts as 0 or `auto`, one that makes no sense as it did before. All are read when
-//! one of them changes.
+//! A node that is not there counts as 0 or `auto`, one that makes no sense as it did before. All are
+//! read when one of them changes.
 
 use crate::route::Terminal;
 use crate::world::Nanos;

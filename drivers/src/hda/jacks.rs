@@ -72,9 +72,9 @@ impl Jacks {
         input.senses.then(|| self.has(at))
     }
 
-    /// The input to record from, by its index: the one that was chosen, if there is such; of microphones that take over from each other the
-    /// last that is plugged in, otherwise the first input that is not plainly unplugged. Never the
-    /// headphone jack, which plays.
+    /// The input to record from, by its index: the one that was chosen, if there is such; of
+    /// microphones that take over from each other the last that is plugged in, otherwise the first
+    /// input that is not plainly unplugged. Never the headphone jack, which plays.
     #[must_use]
     pub fn mic(&self, configuration: &Configuration) -> Option<usize> {
         if let Some(chosen) = self.choice.input(configuration) {

@@ -16,7 +16,8 @@ pub struct Report {
     pub name: String,
     /// Its number, while it runs.
     pub id: Option<u32>,
-    /// Its own words: `state`, `card`, `routes`, `ready`, `policy`, `mic`, `held`, as far as it has them.
+    /// Its own words: `state`, `card`, `routes`, `ready`, `policy`, `mic`, `held`, as far as it has
+    /// them.
     pub words: Vec<(&'static str, String)>,
     /// Its guests.
     pub guests: Vec<Guest>,

@@ -1,4 +1,4 @@
-//! 16-bit streams into a 16-bit card: two 16-bit multiply-adds per two streams.
+//! 16-bit streams into a 16-bit card: one or two 16-bit multiply-adds per two streams.
 //!
 //! Where they can be, streams are summed in [steps](crate::steps), with one multiply-add per two of
 //! them. Where they cannot, for what gains together or a stream's channels are, a gain has 11 of its
