@@ -171,29 +171,18 @@ impl Mixer {
             return false;
         }
         let (mut halves, mut wholes) = (self.plan.halves(samples), self.plan.wholes(samples));
-        // Most have only streams of 16 bits, and blocks may be short: then each look counts.
-        if self.plan.all_half() {
-            let begun = inputs.first().is_none_or(|input| halves.begin(input.first));
-            for (index, input) in inputs.iter_mut().enumerate() {
-                let place = &mut input.voice.place;
-                match halves.put(place.slot(), input.first) {
-                    Some(octets) if begun && self.plan.holds(place, index) => place.note(octets),
-                    _ => return false,
-                }
-            }
-        } else {
-            for (index, input) in inputs.iter_mut().enumerate() {
-                let place = &mut input.voice.place;
-                let starts = if place.wide() {
-                    &mut wholes
-                } else {
-                    &mut halves
-                };
-                let begun = starts.begin(input.first);
-                match starts.put(place.slot(), input.first) {
-                    Some(octets) if begun && self.plan.holds(place, index) => place.note(octets),
-                    _ => return false,
-                }
+        // Known for all, so that it need not be looked up for each.
+        let all_half = self.plan.all_half();
+        for (index, input) in inputs.iter_mut().enumerate() {
+            let place = &mut input.voice.place;
+            let starts = if all_half || !place.wide() {
+                &mut halves
+            } else {
+                &mut wholes
+            };
+            match starts.put(place.slot(), input.first) {
+                Some(octets) if self.plan.holds(place, index) => place.note(octets),
+                _ => return false,
             }
         }
         self.finish([&mut halves, &mut wholes], inputs, 0, false, out);
@@ -262,10 +251,7 @@ impl Mixer {
                     } else {
                         &mut halves
                     };
-                    let _ = starts.begin(input.piece(at))
-                        && starts
-                            .put(input.voice.place.slot(), input.piece(at))
-                            .is_some();
+                    let _ = starts.put(input.voice.place.slot(), input.piece(at));
                 }
             }
             for &mates in &self.work.others {
@@ -302,7 +288,7 @@ impl Mixer {
             None => None,
             Some((levels, slot)) => {
                 let octets = self.noise.next(self.tier, samples);
-                let _ = halves.begin(octets) && halves.put(*slot, octets).is_some();
+                let _ = halves.put(*slot, octets);
                 Some(Direct {
                     octets,
                     wide: false,

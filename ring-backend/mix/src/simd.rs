@@ -244,20 +244,25 @@ impl<'a> Starts<'a> {
         }
     }
 
-    /// Has all streams begin where this one does, if none has a place yet; whether it is so long.
-    #[inline(never)]
-    pub fn begin(&mut self, octets: &'a [u8]) -> bool {
-        let start = octets.get(..self.octets).map(NonNull::from);
-        start.is_some_and(|it| self.starts.resize(self.count, it.cast()).is_ok())
-    }
-
     /// Puts a stream in its place and returns its octets; `None` where they are too few, or there
     /// is no such place.
     #[inline]
     pub fn put(&mut self, slot: usize, octets: &'a [u8]) -> Option<&'a [u8]> {
         let octets = octets.get(..self.octets)?;
-        *self.starts.get_mut(slot)? = NonNull::from(octets).cast();
+        let start = NonNull::from(octets).cast();
+        match self.starts.get_mut(slot) {
+            Some(place) => *place = start,
+            None => self.begin(slot, start)?,
+        }
         Some(octets)
+    }
+
+    /// Has all streams begin where the first one does, until they have places of their own.
+    #[cold]
+    #[inline(never)]
+    fn begin(&mut self, slot: usize, start: NonNull<u8>) -> Option<()> {
+        let all = slot < self.count && self.starts.resize(self.count, start).is_ok();
+        all.then_some(())
     }
 
     /// `SIZE` octets of every stream from octet `at` on, if there are as many.
