@@ -14,6 +14,7 @@
 
 mod apt;
 mod archive;
+mod build;
 mod console;
 mod debs;
 mod extra;
@@ -29,11 +30,12 @@ mod snapshot;
 mod sources;
 mod tree;
 
+pub use build::image;
 pub use console::heed_interrupts;
 pub use extra::Extra;
 pub use outcome::{Line, Outcome};
 pub use place::root;
-pub use run::{Run, image};
+pub use run::Run;
 pub use shell::shell;
 
 /// Fetches, builds and saves everything `run` needs, and boots nothing else.

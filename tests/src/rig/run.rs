@@ -1,5 +1,6 @@
 //! One run: a script in dom0 of a restored machine.
 
+use super::build;
 use super::console::{Console, Silence};
 use super::extra::{self, Extra};
 use super::machine::Machine;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout};
 use std::time::{Duration, Instant};
 
 /// Where scripts that need it find a guest of a few pages.
@@ -240,14 +241,12 @@ impl Run {
         }
         // Only for the shell and for scripts that use it: every octet that dom0 copies takes time.
         if self.script.is_empty() || self.script.contains("audioctl") {
-            fs::copy(audioctl()?, share.join("audioctl")).context("copying audioctl")?;
+            fs::copy(build::audioctl()?, share.join("audioctl")).context("copying audioctl")?;
         }
         if self.script.contains(STAND_IN) {
             let boot = share.join("boot");
             fs::create_dir_all(&boot)?;
-            build("stand-in")?;
-            let image = "target/stand-in/x86_64-unknown-linux-gnu/kernel/audiodom";
-            fs::copy(place::checkout().join(image), boot.join("stand-in"))
+            fs::copy(build::stand_in()?, boot.join("stand-in"))
                 .context("copying the small guest")?;
         }
         if let Some(heard) = &self.heard {
@@ -266,7 +265,7 @@ impl Run {
         if self.kernel.is_some() || !self.needs_kernel {
             return Ok(self.kernel.clone());
         }
-        image().map(Some)
+        build::image().map(Some)
     }
 
     fn outcome(
@@ -317,38 +316,6 @@ impl Run {
             _run: run,
         })
     }
-}
-
-/// Builds the audio domain's image; the ELF file's path.
-///
-/// # Errors
-/// It does not build.
-pub fn image() -> Result<PathBuf> {
-    build("kernel")?;
-    Ok(place::checkout().join("target/kernel/x86_64-unknown-linux-gnu/kernel/audiodom"))
-}
-
-/// Builds dom0's command; the program's path.
-///
-/// # Errors
-/// It does not build.
-pub fn audioctl() -> Result<PathBuf> {
-    build("audioctl")?;
-    Ok(place::checkout().join("target/x86_64-unknown-linux-gnu/audioctl/audioctl"))
-}
-
-/// Builds with one of the aliases in `.cargo/config.toml`.
-fn build(alias: &str) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command
-        .args([alias, "-q"])
-        .current_dir(place::checkout())
-        .stdin(Stdio::null());
-    let output = command.output().context("starting cargo")?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cargo {alias} failed:\n{told}");
-    Ok(())
 }
 
 /// The project's own configuration of the audio domain, with the image where dom0 has it.
