@@ -7,4 +7,5 @@ mod limits;
 mod masters;
 mod policies;
 mod published;
+mod reattach;
 mod site;
