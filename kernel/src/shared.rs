@@ -123,6 +123,7 @@ impl Shared {
             to += 1;
         }
     }
+
     /// Makes whole pages zeros.
     pub fn clear(&self) {
         // Line by line: the image holds what is copied.

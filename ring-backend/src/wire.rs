@@ -12,8 +12,10 @@ pub const PACKET_OCTETS: usize = 64;
 /// One packet as it lies on a page.
 pub type Packet = [u8; PACKET_OCTETS];
 
-/// Where the fields lie, in octets.
-mod field {
+/// Where the fields lie, in octets (`struct xensnd_req`, `xensnd_resp` and `xensnd_evt` of Xen's
+/// `sndif.h`).
+#[expect(missing_docs, reason = "named as there")]
+pub mod field {
     pub const ID: usize = 0;
     pub const OPERATION: usize = 2;
     pub const STATUS: usize = 4;

@@ -31,26 +31,22 @@ fn the_hosted_crates_have_no_lints() {
 
 #[test]
 fn the_kernel_has_no_lints() {
-    // As `cargo kernel` builds it; a check links nothing.
-    cargo(
-        &[
-            "clippy",
-            "-q",
-            "-p",
-            "kernel",
-            "--profile",
-            "kernel",
-            "--target",
-            "x86_64-unknown-linux-gnu",
-            "--target-dir",
-            "target/kernel",
-            "--config",
-            "boot/kernel.toml",
-            "--",
-            "-Dwarnings",
-        ],
-        &[],
-    );
+    kernel(&[], "target/kernel");
+}
+
+#[test]
+fn the_small_guest_has_no_lints() {
+    kernel(&["--features", "guest"], "target/stand-in");
+}
+
+/// As `cargo kernel` and `cargo stand-in` build it; a check links nothing.
+fn kernel(features: &[&str], to: &str) {
+    let mut words = vec!["clippy", "-q", "-p", "kernel"];
+    words.extend(features);
+    words.extend(["--profile", "kernel"]);
+    words.extend(["--target", "x86_64-unknown-linux-gnu", "--target-dir", to]);
+    words.extend(["--config", "boot/kernel.toml", "--", "-Dwarnings"]);
+    cargo(&words, &[]);
 }
 
 #[test]
