@@ -2,8 +2,6 @@
 # end then. What the audio domain holds is told at the start, at the height and at the end.
 echo 'extra = "devices=32"' >>/etc/xen/audio-dom.cfg
 audiodom || exit
-# The one processor is nearly full of 32: the domain that all hear comes first.
-xl sched-credit2 -d audiodom -w 4096 || exit
 id=$(xl domid audiodom)
 held start
 # small N: a guest that plays bit N. Nobody waits for its end, so nothing of xl stays.
