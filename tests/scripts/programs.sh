@@ -27,8 +27,12 @@ vm='s/= api.alsa.pcm.s[a-z]*/&\n node.pause-on-idle = false\n api.alsa.period-si
 GUEST_OVER="$over /boot/pipewire.cpio"
 guest wire "$agent" "${default_vsnd%]]*}, 'STREAM, unique-id=mic, type=c']]" || exit
 waitlog wire AGENT 60 || exit
-order wire start "$card; $env; sed '$vm' /usr/share/pipewire/minimal.conf >/run/wire.conf; pipewire -c /run/wire.conf >/dev/null 2>&1 & $env; until pw-link -i 2>/dev/null | grep -q playback_2; do usleep 200000; done"
+# ALSA's file plug-in lies between PipeWire and the card and keeps what PipeWire hands over.
+order wire start "$card; $env; echo 'pcm.kept { type file slave.pcm \"hw:0\" file /tmp/kept.raw format raw }' >/etc/asound.conf; sed '$vm; s/\"hw:0\"/\"kept\"/' /usr/share/pipewire/minimal.conf >/run/wire.conf; pipewire -c /run/wire.conf >/dev/null 2>&1 & $env; until pw-link -i 2>/dev/null | grep -q playback_2; do usleep 200000; done"
 did wire start 60 || exit
 order wire play "$env; pw-play -P '{ adapter.auto-port-config = { mode = dsp } }' /material/wire.wav 2>/dev/null & $env; until pw-link -o 2>/dev/null | grep -q output_FR; do usleep 200000; done; for side in 'FR 2' 'FL 1'; do set -- \$side; pw-link pw-play:output_\$1 system:playback_\$2 2>/dev/null; done; wait"
 did wire play 60 || exit
 stream wire pipewire
+# The octets, from the first that is not silent on, up to which it is the file.
+order wire kept "line=\$(od -v -An -tx4 -w4 /tmp/kept.raw | grep -n -m 1 -v 00000000); cmp /tmp/kept.raw /material/wire.wav \$((4 * (\${line%%:*} - 1))) 44 | sed 's/.* char \([0-9]*\),.*/KEPT \1/'"
+did wire kept 60
