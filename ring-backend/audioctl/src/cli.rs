@@ -43,6 +43,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Shows who plays and records what, in which format, how late and how loud, and who may
+    ///
+    /// XRUNS are gaps that were heard since the guest's device connected, LATE the frames that came
+    /// after their place was mixed and were left out. A sound server that takes back what it wrote
+    /// may have some without a gap: what it wrote there before was heard.
     Status,
     /// Shows the same with levels that move, until it is interrupted
     Top {

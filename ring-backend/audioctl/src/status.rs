@@ -306,7 +306,7 @@ impl Report {
         }
         let heads = [
             "GUEST", "DEV", "VOLUME", "MUTE", "MIC", "STREAM", "FORMAT", "LATENCY", "XRUNS",
-            "LEVEL",
+            "LATE", "LEVEL",
         ];
         let mut rows: Vec<Vec<String>> = vec![heads.map(str::to_owned).to_vec()];
         for guest in &self.guests {
@@ -340,6 +340,7 @@ impl Report {
                         stream.format(),
                         latency.unwrap_or_else(|| "-".to_owned()),
                         stream.number("xruns").unwrap_or(0).to_string(),
+                        stream.number("late").unwrap_or(0).to_string(),
                         bar(stream),
                     ]);
                 }

@@ -301,7 +301,7 @@ fn status_tells_who_does_what_for_people_and_for_scripts() {
         .expect("it plays");
     assert_eq!(
         words(plays),
-        words("work 0 -6.0dB - - plays - 10.0ms 0 -"),
+        words("work 0 -6.0dB - - plays - 10.0ms 0 13 -"),
         "{text}"
     );
     assert!(text.contains("card: a card"), "{text}");
@@ -312,6 +312,7 @@ fn status_tells_who_does_what_for_people_and_for_scripts() {
     assert_eq!(guest["policy"]["volume_db"], -6.0);
     assert_eq!(guest["devices"][0]["streams"][0]["doing"], "plays");
     assert_eq!(guest["devices"][0]["streams"][0]["latency_us"], 10_000);
+    assert_eq!(guest["devices"][0]["streams"][0]["late"], 13);
     assert_eq!(json["audio_domain"]["domid"], BACKEND);
     let shown = alone(&site.store, "top --rounds 1").expect("it shows");
     assert!(
@@ -329,7 +330,9 @@ fn shells_and_people_are_helped() {
     }
     let page = alone(&store, "man").expect("a page");
     assert!(
-        page.contains(".SH NAME") && page.contains("\\fBvolume\\fR GUEST VOLUME"),
+        page.contains(".SH NAME")
+            && page.contains("\\fBvolume\\fR GUEST VOLUME")
+            && page.contains("LATE the frames"),
         "{page}"
     );
 }

@@ -75,6 +75,7 @@ impl DataPlane<()> for Accounts {
             rate: 48_000,
             channels: 2,
             frames: self.frames,
+            late_frames: 13,
             added_latency_frames: Some(480),
             first_sound_ns: Some(7_000_000),
             ..Statistics::default()
