@@ -54,7 +54,7 @@ macro_rules! kernel {
                 sum: impl Fn(usize, Block<'_, '_, SIZE>, &mut [u8; SIZE]),
             ) -> usize {
                 let len = out.len();
-                let Some(last) = len.checked_sub(SIZE) else {
+                let (Some(last), Some(parts)) = (len.checked_sub(SIZE), starts.parts()) else {
                     return 0;
                 };
                 let mut at = 0;
@@ -62,7 +62,7 @@ macro_rules! kernel {
                     // The rest is done once more with samples that are done: streams do not change.
                     let from = at.min(last);
                     let out = out.get_mut(from..).and_then(<[u8]>::first_chunk_mut);
-                    let (Some(out), Some(block)) = (out, starts.block(base + from)) else {
+                    let (Some(out), Some(block)) = (out, parts.at(base + from)) else {
                         break;
                     };
                     sum(base + from, block, out);

@@ -227,9 +227,12 @@ pub struct Starts<'a> {
     octets: usize,
     /// Of how many streams.
     count: usize,
-    starts: heapless::Vec<NonNull<u8>, { STREAMS + 1 }>,
+    starts: heapless::Vec<[NonNull<u8>; LINE], { STREAMS.div_ceil(LINE) }>,
     of: PhantomData<&'a [u8]>,
 }
+
+/// Streams that are given a place at once.
+const LINE: usize = 8;
 
 impl<'a> Starts<'a> {
     /// None yet, to be `count` and to have `octets` each.
@@ -250,32 +253,51 @@ impl<'a> Starts<'a> {
     pub fn put(&mut self, slot: usize, octets: &'a [u8]) -> Option<&'a [u8]> {
         let octets = octets.get(..self.octets)?;
         let start = NonNull::from(octets).cast();
-        match self.starts.get_mut(slot) {
-            Some(place) => *place = start,
-            None => self.begin(slot, start)?,
+        if self.starts.is_empty() {
+            self.begin(start)?;
         }
+        *self.starts.as_flattened_mut().get_mut(slot)? = start;
         Some(octets)
     }
 
     /// Has all streams begin where the first one does, until they have places of their own.
-    #[cold]
-    #[inline(never)]
-    fn begin(&mut self, slot: usize, start: NonNull<u8>) -> Option<()> {
-        let all = slot < self.count && self.starts.resize(self.count, start).is_ok();
-        all.then_some(())
+    #[inline]
+    fn begin(&mut self, start: NonNull<u8>) -> Option<()> {
+        for _ in 0..self.count.div_ceil(LINE) {
+            self.starts.push([start; LINE]).ok()?;
+        }
+        Some(())
     }
 
-    /// `SIZE` octets of every stream from octet `at` on, if there are as many.
+    /// The streams in parts of `SIZE` octets, if they have as many.
     #[inline]
     #[must_use]
-    pub fn block<const SIZE: usize>(&self, at: usize) -> Option<Block<'_, 'a, SIZE>> {
-        let (starts, of) = (&*self.starts, PhantomData);
+    pub fn parts<const SIZE: usize>(&self) -> Option<Parts<'_, 'a, SIZE>> {
         let last = self.octets.checked_sub(SIZE)?;
-        (at <= last).then_some(Block { starts, at, of })
+        let starts = self.starts.as_flattened().get(..self.count);
+        let (starts, of) = (starts.unwrap_or(&[]), PhantomData);
+        Some(Parts { starts, last, of })
     }
 }
 
-/// A part of every stream; made by [`Starts::block`] alone, which saw that each has `SIZE` octets
+/// The streams, which all have `SIZE` octets from `last` on; made by [`Starts::parts`] alone.
+pub struct Parts<'p, 'a, const SIZE: usize> {
+    starts: &'p [NonNull<u8>],
+    last: usize,
+    of: PhantomData<&'a [u8]>,
+}
+
+impl<'p, 'a, const SIZE: usize> Parts<'p, 'a, SIZE> {
+    /// `SIZE` octets of every stream from octet `at` on, if there are as many.
+    #[inline]
+    #[must_use]
+    pub fn at(&self, at: usize) -> Option<Block<'p, 'a, SIZE>> {
+        let (starts, of) = (self.starts, self.of);
+        (at <= self.last).then_some(Block { starts, at, of })
+    }
+}
+
+/// A part of every stream; made by [`Parts::at`] alone, which saw that each has `SIZE` octets
 /// from `at` on.
 #[derive(Clone, Copy)]
 pub struct Block<'p, 'a, const SIZE: usize> {
@@ -284,7 +306,7 @@ pub struct Block<'p, 'a, const SIZE: usize> {
     of: PhantomData<&'a [u8]>,
 }
 
-impl<'a, const SIZE: usize> Block<'_, 'a, SIZE> {
+impl<'p, 'a, const SIZE: usize> Block<'p, 'a, SIZE> {
     /// Takes the first pairs of streams from it.
     #[inline]
     #[must_use]
@@ -299,16 +321,16 @@ impl<'a, const SIZE: usize> Block<'_, 'a, SIZE> {
 
     /// The streams' octets.
     #[inline]
-    pub fn each(&self) -> impl Iterator<Item = &'a [u8; SIZE]> {
+    pub fn each(self) -> impl Iterator<Item = &'a [u8; SIZE]> {
         // SAFETY: the streams are borrowed for 'a and have the octets: `Starts` saw to it.
-        let octets = |start: &NonNull<u8>| unsafe { start.add(self.at).cast().as_ref() };
+        let octets = move |start: &NonNull<u8>| unsafe { start.add(self.at).cast().as_ref() };
         self.starts.iter().map(octets)
     }
 
     /// The streams' octets, by twos.
     #[inline]
-    pub fn pairs(&self) -> impl Iterator<Item = [&'a [u8; SIZE]; 2]> {
-        self.starts.as_chunks().0.iter().map(|pair: &[_; 2]| {
+    pub fn pairs(self) -> impl Iterator<Item = [&'a [u8; SIZE]; 2]> {
+        self.starts.as_chunks().0.iter().map(move |pair: &[_; 2]| {
             // SAFETY: as above.
             pair.map(|start| unsafe { start.add(self.at).cast().as_ref() })
         })

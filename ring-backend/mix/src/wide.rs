@@ -18,17 +18,19 @@ macro_rules! kernel {
             /// Samples of a vector of 32-bit lanes, and 64-bit lanes of one.
             const LANES: usize = OCTETS / 4;
             const SUMS: usize = OCTETS / 8;
-            /// Vectors that are done at a time, their samples, and those samples' octets.
+            /// Vectors that are done at a time, their samples, eights of those, and their octets.
             const N: usize = 4;
             const SAMPLES: usize = N * LANES;
+            const EIGHTS: usize = SAMPLES / 8;
             const HALF: usize = 2 * SAMPLES;
             const WHOLE: usize = 4 * SAMPLES;
 
             /// Even and odd samples' sums.
             type Sums = [[V; 2]; N];
 
-            /// Mixes streams of 16 and of 32 bits; returns the octets done. What is gathered lies in eights, so that less than
-            /// eight samples may be left then; nothing is done with less than a block.
+            /// Mixes streams of 16 and of 32 bits; returns the octets done. What is gathered lies
+            /// in eights, so that less than eight samples may be left then; nothing is done with
+            /// less than a block.
             #[target_feature(enable = $feature)]
             pub fn mix(
                 plan: &Plan,
@@ -37,6 +39,12 @@ macro_rules! kernel {
                 sink: Sink,
                 out: &mut [u8],
             ) -> usize {
+                let (Some(halves), Some(wholes)) =
+                    (starts[0].parts::<HALF>(), starts[1].parts::<WHOLE>())
+                else {
+                    return 0;
+                };
+                let (half_gains, whole_gains) = (plan.gains(false), plan.gains(true));
                 let size = sink.octets();
                 let samples = out.len() / size;
                 let end = match gathered {
@@ -51,54 +59,64 @@ macro_rules! kernel {
                         initial[i][1] = sub64(initial[i][1], left64::<31>(odd));
                     }
                 }
-                let mut at = 0;
-                while let (Some(halves), Some(wholes), Some(out)) = (
-                    starts[0].block::<HALF>(2 * at),
-                    starts[1].block::<WHOLE>(4 * at),
-                    out.get_mut(at * size..(at + SAMPLES) * size),
-                ) {
+                let Some(last) = end.checked_sub(SAMPLES) else {
+                    return 0;
+                };
+                let mut done = 0;
+                while done < end {
+                    // The rest is done once more with samples that are done: streams do not change.
+                    let at = done.min(last);
+                    let (Some(halves), Some(wholes)) = (halves.at(2 * at), wholes.at(4 * at))
+                    else {
+                        break;
+                    };
                     let mut sums = initial;
-                    let gathered = gathered.unwrap_or(&[]).get(at..).unwrap_or(&[]);
-                    if let Some(gathered) = gathered.first_chunk::<SAMPLES>() {
-                        let gathered = gathered.as_chunks().0;
-                        for i in 0..N {
-                            let [even, odd] = parts(&gathered[i * LANES / 8], i);
-                            sums[i][0] = add64(sums[i][0], even);
-                            sums[i][1] = add64(sums[i][1], odd);
+                    if let Some(gathered) = gathered {
+                        let eights = gathered.get(at..at + SAMPLES).unwrap_or(&[]);
+                        if let Some(eights) = eights.as_chunks().0.first_chunk::<EIGHTS>() {
+                            for i in 0..N {
+                                let [even, odd] = parts(&eights[i * LANES / 8], i);
+                                sums[i][0] = add64(sums[i][0], even);
+                                sums[i][1] = add64(sums[i][1], odd);
+                            }
                         }
                     }
-                    for (octets, gains) in halves.each().zip(plan.gains(false)) {
+                    for (octets, gains) in halves.each().zip(half_gains) {
                         let octets = octets.as_chunks().0;
                         for i in 0..N {
-                            add(widen(&octets[i]), gains, i, &mut sums[i]);
+                            let samples = lift(widen(&octets[i]));
+                            add([samples, odds(samples)], gains, i, &mut sums[i]);
                         }
                     }
-                    for (octets, gains) in wholes.each().zip(plan.gains(true)) {
-                        let octets = octets.as_chunks::<OCTETS>().0;
+                    for (octets, gains) in wholes.each().zip(whole_gains) {
                         for i in 0..N {
-                            add(load(&octets[i]), gains, i, &mut sums[i]);
+                            let (_, next) = octets[i * OCTETS..].split_at(4);
+                            let samples = lift(load(&octets.as_chunks::<OCTETS>().0[i]));
+                            let odd = match next.first_chunk::<OCTETS>() {
+                                // From where they lie they need not be moved.
+                                Some(next) if !UNSIGNED => load(next),
+                                _ => odds(samples),
+                            };
+                            add([samples, odd], gains, i, &mut sums[i]);
                         }
                     }
-                    put(&sums, sink, out);
-                    at += SAMPLES;
-                    if at < end && at + SAMPLES > end {
-                        // The rest, once more with samples that are done: streams do not change.
-                        at = end - SAMPLES;
+                    if let Some(out) = out.get_mut(at * size..(at + SAMPLES) * size) {
+                        put(&sums, sink, out);
                     }
+                    done += SAMPLES;
                 }
-                at * size
+                done.min(end) * size
             }
 
-            /// Adds a vector's products, the vector being the block's `i`th.
+            /// Adds products of the even and of the odd samples of a vector, the block's `i`th.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn add(samples: V, gains: &Gains, i: usize, [even, odd]: &mut [V; 2]) {
-                let samples = lift(samples);
+            fn add(samples: [V; 2], gains: &Gains, i: usize, [even, odd]: &mut [V; 2]) {
                 let place = i * LANES % 8 / LANES;
                 let gains_even = load(&gains.even.as_chunks::<LANES>().0[place]);
                 let gains_odd = load(&gains.odd.as_chunks::<LANES>().0[place]);
-                *even = add64(*even, mul_even(samples, gains_even));
-                *odd = add64(*odd, mul_even(right64::<32>(samples), gains_odd));
+                *even = add64(*even, mul_even(samples[0], gains_even));
+                *odd = add64(*odd, mul_even(samples[1], gains_odd));
             }
 
             /// Samples as the multiply wants them.
@@ -116,24 +134,44 @@ macro_rules! kernel {
             #[inline]
             #[target_feature(enable = $feature)]
             fn put(sums: &Sums, sink: Sink, out: &mut [u8]) {
-                // Units are above bit 22. The high words tell which are too loud.
-                let (top, bottom) = (every32(sink.knee() - 1), every32(-sink.knee()));
+                // The high words tell which are too loud: as far above the lowest of numbers as
+                // they are above the lowest sum, they are not above this.
+                let lowest = every32(sink.knee() ^ i32::MIN);
+                let top = every32((2 * sink.knee() - 1) ^ i32::MIN);
+                // Units are above bit 22, and a vector has the odd ones in its high words.
+                let mask = i64::from(sink.mask()) << 32;
+                let (low, high) = (
+                    every64((mask.cast_unsigned() >> 32).cast_signed()),
+                    every64(mask),
+                );
                 let mut values = [every32(0); N];
                 let mut beyond = every32(0);
                 for i in 0..N {
                     let [even, odd] = sums[i];
-                    let high = weave32(right64::<32>(even), odd);
-                    beyond = or(beyond, or(above32(high, top), above32(bottom, high)));
-                    values[i] = weave32(right64::<22>(even), left64::<10>(odd));
+                    beyond = or(beyond, above32(add32(odd32(even, odd), lowest), top));
+                    values[i] = or(and(right64::<22>(even), low), and(left64::<10>(odd), high));
                 }
                 if any(beyond) {
-                    values = loud(*sums, sink);
+                    let mut lanes = [[[0_i64; SUMS]; 2]; N];
+                    for i in 0..N {
+                        store(&mut lanes[i][0], sums[i][0]);
+                        store(&mut lanes[i][1], sums[i][1]);
+                    }
+                    let mut samples = [[0_i32; LANES]; N];
+                    place_all(
+                        lanes.as_flattened().as_flattened(),
+                        SUMS,
+                        sink,
+                        samples.as_flattened_mut(),
+                    );
+                    for i in 0..N {
+                        values[i] = load(&samples[i]);
+                    }
                 }
                 if let Some(out) = out.first_chunk_mut::<WHOLE>() {
-                    let mask = every32(sink.mask());
                     let out = out.as_chunks_mut::<OCTETS>().0;
                     for i in 0..N {
-                        store(&mut out[i], and(values[i], mask));
+                        store(&mut out[i], values[i]);
                     }
                 } else if let Some(out) = out.first_chunk_mut::<HALF>() {
                     let out = out.as_chunks_mut::<OCTETS>().0;
@@ -141,29 +179,6 @@ macro_rules! kernel {
                         store(&mut out[i], tops(values[2 * i], values[2 * i + 1]));
                     }
                 }
-            }
-
-            #[cold]
-            #[inline(never)]
-            #[target_feature(enable = $feature)]
-            fn loud(sums: Sums, sink: Sink) -> [V; N] {
-                let mut lanes = [[[0_i64; SUMS]; 2]; N];
-                for i in 0..N {
-                    store(&mut lanes[i][0], sums[i][0]);
-                    store(&mut lanes[i][1], sums[i][1]);
-                }
-                let mut samples = [[0_i32; LANES]; N];
-                place_all(
-                    lanes.as_flattened().as_flattened(),
-                    SUMS,
-                    sink,
-                    samples.as_flattened_mut(),
-                );
-                let mut values = [every32(0); N];
-                for i in 0..N {
-                    values[i] = load(&samples[i]);
-                }
-                values
             }
 
             /// The even and the odd ones of eight samples' sums, of the vector that is the `i`th.

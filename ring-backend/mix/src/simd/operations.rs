@@ -36,11 +36,8 @@ pub mod v128 {
         right32(value: V, count: u32) -> V = _mm_sra_epi32(value, _mm_cvtsi32_si128(count as i32));
         /// Eight 16-bit integers in every 128 bits.
         every128(from: &[i16; 8]) -> V = load(from);
-        /// The even 32-bit lanes of `even` and the odd ones of `odd`.
-        weave32(even: V, odd: V) -> V = {
-            let evens = _mm_set1_epi64x(0xFFFF_FFFF);
-            _mm_or_si128(_mm_and_si128(even, evens), _mm_andnot_si128(evens, odd))
-        };
+        /// The odd 32-bit lanes, each a place early; what is in the odd places is left open.
+        odds(value: V) -> V = _mm_shuffle_epi32::<0b11_11_01_01>(value);
         /// 16-bit samples as the high halves of 32-bit lanes.
         widen(from: &[u8; 8]) -> V =
             _mm_unpacklo_epi16(_mm_setzero_si128(), _mm_set1_epi64x(i64::from_le_bytes(*from)));
@@ -90,8 +87,8 @@ pub mod v256 {
             _mm256_srav_epi32(value, _mm256_set1_epi32(count as i32));
         /// Eight 16-bit integers in every 128 bits.
         every128(from: &[i16; 8]) -> V = _mm256_broadcastsi128_si256(v128::load(from));
-        /// The even 32-bit lanes of `even` and the odd ones of `odd`.
-        weave32(even: V, odd: V) -> V = _mm256_blend_epi32::<0xAA>(even, odd);
+        /// The odd 32-bit lanes, each a place early; what is in the odd places is left open.
+        odds(value: V) -> V = _mm256_srli_epi64::<32>(value);
         /// 16-bit samples as the high halves of 32-bit lanes.
         widen(from: &[u8; 16]) -> V =
             _mm256_slli_epi32::<16>(_mm256_cvtepi16_epi32(v128::load(from)));
