@@ -23,6 +23,8 @@ const TABLE_BUDGET: usize = 1_024;
 /// Sums streams into a card's frames.
 pub struct Mixer {
     card: CardFormat,
+    /// Octets of one of the card's frames, at least one.
+    frame_octets: usize,
     sink: Sink,
     tier: Tier,
     dither: bool,
@@ -58,6 +60,7 @@ impl Mixer {
     pub fn with_tier(card: CardFormat, tier: Tier) -> Self {
         Self {
             card,
+            frame_octets: card.frame_octets().max(1),
             sink: Sink::new(card.sample),
             tier,
             dither: false,
@@ -125,6 +128,7 @@ impl Mixer {
     /// cut. Up to 1.2 dB below full scale the sum is exact either way, and nothing is delayed.
     pub const fn set_limiter(&mut self, soft: bool) {
         self.sink = self.sink.with_soft(soft);
+        self.plan.forget();
     }
 
     /// What converting takes, and how much of tables may be worked out, for a voice that was last
@@ -142,46 +146,68 @@ impl Mixer {
 
     /// Renders `frames` frames into `out`, as many as fit; what is beyond them is left alone.
     pub fn render(&mut self, inputs: &mut [Input<'_>], frames: usize, out: &mut [u8]) {
-        let frame_octets = self.card.frame_octets().max(1);
-        let mut frames = frames;
-        if frames.saturating_mul(frame_octets) > out.len() {
-            frames = out.len() / frame_octets;
-        }
-        let (out, _) = out.split_at_mut(frames * frame_octets);
+        let frame_octets = self.frame_octets;
+        let octets = frames.checked_mul(frame_octets);
+        let (frames, octets) = match octets.filter(|&octets| octets <= out.len()) {
+            Some(octets) => (frames, octets),
+            None => whole(out.len(), frame_octets),
+        };
+        let (out, _) = out.split_at_mut(octets);
         self.tables.tick();
         if out.is_empty() {
             return;
         }
-        if !self.render_as_planned(inputs, frames, out) {
+        let planned = if self.plan.plain() == Some(inputs.len()) {
+            self.render_plain(inputs, out)
+        } else {
+            self.plan.is_for(inputs.len(), false) && self.render_as_planned(inputs, out)
+        };
+        if !planned {
             let count = inputs.len().min(MAX_VOICES);
             self.render_anyhow(inputs.split_at_mut(count).0, frames, out);
         }
     }
 
-    /// Renders the plan's streams, if they are what `inputs` are and nothing is in the way.
-    fn render_as_planned(
-        &mut self,
-        inputs: &mut [Input<'_>],
-        frames: usize,
-        out: &mut [u8],
-    ) -> bool {
-        let samples = frames * usize::from(self.card.channels);
-        let noisy = self.plan.noise().is_some();
-        if !self.plan.is_for(inputs.len(), false) || noisy && samples > self.noise.room() {
+    /// Renders the plan's streams with 16-bit multiplies, if they are what `inputs` are.
+    ///
+    /// No two voices have the same place, so that as many as there are places fill all of them.
+    fn render_plain(&mut self, inputs: &mut [Input<'_>], out: &mut [u8]) -> bool {
+        let mut halves = self.plan.starts(out.len());
+        let first = inputs.first().and_then(|input| halves.begin(input.first));
+        if first.is_none() {
+            return false;
+        }
+        for input in inputs.iter_mut() {
+            let place = &mut input.voice.place;
+            let Some(octets) = halves.place(self.plan.slot(place), input.first) else {
+                return false;
+            };
+            place.note(octets);
+        }
+        let done = self.tier.mix_narrow(&self.plan, &halves, out);
+        if done < out.len() {
+            let streams = streams(&self.plan, inputs, 0, None);
+            scalar::mix(&streams, None, self.sink, done / 2, out);
+        }
+        true
+    }
+
+    /// The same where there is noise, or streams of 32 bits.
+    fn render_as_planned(&mut self, inputs: &mut [Input<'_>], out: &mut [u8]) -> bool {
+        let samples = out.len() / self.sink.octets();
+        if self.plan.noise().is_some() && samples > self.noise.room() {
             return false;
         }
         let (mut halves, mut wholes) = (self.plan.halves(samples), self.plan.wholes(samples));
-        // Known for all, so that it need not be looked up for each.
-        let all_half = self.plan.all_half();
-        for (index, input) in inputs.iter_mut().enumerate() {
+        for input in inputs.iter_mut() {
             let place = &mut input.voice.place;
-            let starts = if all_half || !place.wide() {
-                &mut halves
-            } else {
+            let starts = if place.wide() {
                 &mut wholes
+            } else {
+                &mut halves
             };
             match starts.put(place.slot(), input.first) {
-                Some(octets) if self.plan.holds(place, index) => place.note(octets),
+                Some(octets) if self.plan.has(place) => place.note(octets),
                 _ => return false,
             }
         }
@@ -201,14 +227,12 @@ impl Mixer {
         let others = direct < inputs.len();
         pair(inputs, &self.work.straight, &mut self.work.others);
         let straight = self.work.straight.iter();
-        let planned = inputs
+        let mut planned = inputs
             .iter()
             .zip(straight)
             .filter(|(_, straight)| **straight);
         let holds = self.plan.is_for(direct, others)
-            && planned
-                .enumerate()
-                .all(|(index, (input, _))| self.plan.holds(&input.voice.place, index));
+            && planned.all(|(input, _)| self.plan.has(&input.voice.place));
         if !holds {
             let straight = self.work.straight.iter();
             let planned = inputs.iter_mut().zip(straight);
@@ -218,7 +242,7 @@ impl Mixer {
         }
         let mut budget = TABLE_BUDGET;
         let channels = usize::from(self.card.channels).max(1);
-        let frame_octets = self.card.frame_octets().max(1);
+        let frame_octets = self.frame_octets;
         let mut at = 0;
         while at < frames {
             let mut count = frames - at;
@@ -301,15 +325,29 @@ impl Mixer {
         let starts = [&*halves, &*wholes];
         let done = self.tier.mix(&self.plan, starts, sums, self.sink, out);
         if done < out.len() {
-            let mut direct = heapless::Vec::<Direct<'_>, STREAMS>::new();
-            let planned = inputs
-                .iter()
-                .filter(|input| self.plan.has(&input.voice.place));
-            let planned = planned.filter_map(|input| input.direct(at));
-            for source in planned.chain(noise) {
-                let _ = direct.push(source);
-            }
-            scalar::mix(&direct, sums, self.sink, done / self.sink.octets(), out);
+            let streams = streams(&self.plan, inputs, at, noise);
+            scalar::mix(&streams, sums, self.sink, done / self.sink.octets(), out);
         }
     }
+}
+
+/// The streams of a plan from the inputs' frame `at` on, and the noise, for the plain loop.
+#[cold]
+#[inline(never)]
+fn streams<'a>(
+    plan: &Plan,
+    inputs: &'a [Input<'_>],
+    at: usize,
+    noise: Option<Direct<'a>>,
+) -> heapless::Vec<Direct<'a>, STREAMS> {
+    let planned = inputs.iter().filter(|input| plan.has(&input.voice.place));
+    let planned = planned.filter_map(|input| input.direct(at));
+    planned.chain(noise).take(STREAMS).collect()
+}
+
+/// How many frames there are in so many octets, and their octets.
+#[cold]
+const fn whole(octets: usize, frame_octets: usize) -> (usize, usize) {
+    let frames = octets / frame_octets;
+    (frames, frames * frame_octets)
 }

@@ -31,7 +31,10 @@ macro_rules! kernel {
                     return exact(plan, starts, 0, out);
                 }
                 blocks(starts, 0, out, |at, block, out| {
-                    let values = packed(in_steps(steps, block));
+                    let Some(sums) = in_steps(steps, block) else {
+                        return;
+                    };
+                    let values = packed(sums);
                     let mut extreme = extreme16(values[0]);
                     for value in values {
                         extreme = or(extreme, extreme16(value));
@@ -106,22 +109,33 @@ macro_rules! kernel {
                 }
             }
 
-            /// Sums in steps.
+            /// Sums in steps; `None` where there are no streams.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn in_steps(steps: &Steps, block: Block<'_, '_, STEP_SIZE>) -> [[V; 2]; STEP] {
+            fn in_steps(steps: &Steps, block: Block<'_, '_, STEP_SIZE>) -> Option<[[V; 2]; STEP]> {
+                let pairs = block.pairs().zip(steps.factors());
+                if pairs.len() == 0 {
+                    return None;
+                }
                 let mut sums = [[every32(steps.half()); 2]; STEP];
-                for (pair, factors) in block.pairs().zip(steps.factors()) {
+                for (pair, factors) in pairs {
                     add(pair, every128(&factors.each), &mut sums);
-                    if factors.shift > 0 {
-                        for i in 0..STEP {
-                            for j in 0..2 {
-                                sums[i][j] = right32(sums[i][j], factors.shift);
-                            }
-                        }
+                    if factors.shift[0] > 0 {
+                        shift(&mut sums, &factors.shift);
                     }
                 }
-                sums
+                shift(&mut sums, steps.last());
+                Some(sums)
+            }
+
+            #[inline]
+            #[target_feature(enable = $feature)]
+            fn shift<const N: usize>(sums: &mut [[V; 2]; N], count: &[i64; 2]) {
+                for i in 0..N {
+                    for j in 0..2 {
+                        sums[i][j] = shift32(sums[i][j], count);
+                    }
+                }
             }
 
             /// Sums with high and low parts, which can always be done: what high parts sum to is

@@ -20,10 +20,13 @@ pub const PAIRS: usize = STREAMS.div_ceil(2);
 /// Sums of factors of 16-bit samples that stay within 32 bits, with half a place and a carry.
 pub const LIMIT: i32 = 65_400;
 
-/// The number of no plan. Numbers leave room for an index into the plan.
+/// The number of no plan. Numbers leave room for which of the streams of its width it is, as they
+/// are summed, and for whether those are of 32 bits.
 const NO_PLAN: u64 = 0;
-const INDEX: u64 = 0xFF;
-static PLANS: AtomicU64 = AtomicU64::new(INDEX + 1);
+const SLOT: u64 = 0x7F;
+const WIDE: u64 = SLOT + 1;
+const STEP: u64 = 2 * WIDE;
+static PLANS: AtomicU64 = AtomicU64::new(STEP);
 
 /// A voice's place, and how what it last played ends.
 #[derive(Debug)]
@@ -31,10 +34,6 @@ static PLANS: AtomicU64 = AtomicU64::new(INDEX + 1);
 pub struct Place {
     /// The plan's number and the place in it.
     seat: u64,
-    /// Which of the streams of its width it is, as they are summed.
-    slot: u8,
-    /// Whether its samples have 32 bits.
-    wide: bool,
     /// Whether `last` was filled since it was last asked for.
     noted: bool,
     last: [u8; 32],
@@ -44,8 +43,6 @@ impl Place {
     /// Nowhere, with nothing played.
     pub const NONE: Self = Self {
         seat: NO_PLAN,
-        slot: 0,
-        wide: false,
         noted: false,
         last: [0; 32],
     };
@@ -64,13 +61,13 @@ impl Place {
     /// Which of the streams of its width it is, as they are summed.
     #[must_use]
     pub const fn slot(&self) -> usize {
-        self.slot as usize
+        (self.seat & SLOT) as usize
     }
 
     /// Whether the samples have 32 bits.
     #[must_use]
     pub const fn wide(&self) -> bool {
-        self.wide
+        self.seat & WIDE != 0
     }
 
     /// Notes the end of what is played: the last octets, whatever they mean.
@@ -128,8 +125,12 @@ pub struct Plan {
     others: bool,
     /// Whether 16-bit multiplies will do.
     narrow: bool,
+    /// Whether that is all there is to do.
+    plain: bool,
     /// Streams of 16 and of 32 bits.
     counts: [usize; 2],
+    /// Places for those of 16 bits, an even number of them.
+    slots: usize,
     /// The gain of the noise that is one of the streams, if there is any, and which it is.
     noise: Option<(Levels, usize)>,
     /// How many pairs in a row can be summed before the sum of high parts may overflow.
@@ -150,8 +151,10 @@ impl Plan {
             number: NO_PLAN,
             voices: 0,
             others: false,
-            narrow: true,
+            narrow: false,
+            plain: false,
             counts: [0; 2],
+            slots: 0,
             noise: None,
             runs: heapless::Vec::new(),
             steps: Steps::new(),
@@ -164,6 +167,7 @@ impl Plan {
     /// Forgets what it holds.
     pub const fn forget(&mut self) {
         self.number = NO_PLAN;
+        self.plain = false;
     }
 
     /// Whether it is for so many voices, and `others`.
@@ -176,20 +180,35 @@ impl Plan {
     #[inline]
     #[must_use]
     pub const fn has(&self, place: &Place) -> bool {
-        place.seat & !INDEX == self.number
+        place.seat & !(SLOT | WIDE) == self.number
     }
 
-    /// Whether it has the voice of this place at `index`.
+    /// Which of the streams of 16 bits the voice of this place is, as they are summed; more than
+    /// there ever are if it is none of this plan's.
     #[inline]
     #[must_use]
-    pub const fn holds(&self, place: &Place, index: usize) -> bool {
-        place.seat == self.number + index as u64
+    pub const fn slot(&self, place: &Place) -> usize {
+        place.seat.wrapping_sub(self.number) as usize
     }
 
     /// Whether 16-bit multiplies will do for all streams.
     #[must_use]
     pub const fn narrow(&self) -> bool {
         self.narrow
+    }
+
+    /// How many voices it is for, if nothing but these is summed and 16-bit multiplies will do.
+    #[inline]
+    #[must_use]
+    pub const fn plain(&self) -> Option<usize> {
+        if self.plain { Some(self.voices) } else { None }
+    }
+
+    /// Places for its streams of `octets` each, where it is [plain](Plan::plain).
+    #[inline]
+    #[must_use]
+    pub fn starts<'a>(&self, octets: usize) -> Starts<'a> {
+        Starts::new(octets, self.slots)
     }
 
     /// The gain of the noise that is one of the streams, if there is any, and which it is.
@@ -214,7 +233,7 @@ impl Plan {
     #[inline]
     #[must_use]
     pub fn halves<'a>(&self, samples: usize) -> Starts<'a> {
-        Starts::new(2 * samples, self.counts[0].next_multiple_of(2))
+        Starts::new(2 * samples, self.slots)
     }
 
     /// Places for the streams of 32 bits.
@@ -243,12 +262,6 @@ impl Plan {
         gains.get(..count).unwrap_or(&[])
     }
 
-    /// Whether all streams have 16 bits.
-    #[must_use]
-    pub const fn all_half(&self) -> bool {
-        self.counts[1] == 0
-    }
-
     /// The sums of the gains of eight samples, the even ones first.
     #[must_use]
     pub const fn weights(&self) -> &[i64; 8] {
@@ -264,10 +277,11 @@ impl Plan {
         dither: bool,
         sink: Sink,
     ) {
-        self.number = PLANS.fetch_add(INDEX + 1, Ordering::Relaxed);
+        self.number = PLANS.fetch_add(STEP, Ordering::Relaxed);
         self.counts = [0; 2];
         self.others = others;
-        self.narrow = true;
+        // Loud sums of 16 bits can only be cut.
+        self.narrow = sink.octets() == 2 && !sink.soft();
         self.weights = [0; 8];
         self.pairs.fill(Pair::default());
         let mut rounds = others;
@@ -286,19 +300,19 @@ impl Plan {
         // Those whose gains need most fraction bits come first.
         let mut voices = voices;
         for places in (0..=GAIN_BITS).rev() {
-            for (voice, seat) in voices.iter_mut().zip(self.number..) {
+            for voice in &mut voices {
                 let wide = voice.wide();
                 if let Some(levels) = voice.levels.as_ref().filter(|it| it.places == places) {
-                    let slot = self.add(levels, wide);
-                    voice.place.seat = seat;
-                    voice.place.wide = wide;
-                    voice.place.slot = slot as u8;
+                    let slot = self.add(levels, wide) as u64;
+                    voice.place.seat = self.number | slot | if wide { WIDE } else { 0 };
                 }
             }
             if let Some(noise) = noise.filter(|noise| noise.places == places) {
                 self.noise = Some((noise, self.add(&noise, false)));
             }
         }
+        self.slots = self.counts[0].next_multiple_of(2);
+        self.plain = self.narrow && !others && self.noise.is_none() && self.voices > 0;
         self.run();
         let halves = if self.narrow { self.counts[0] } else { 0 };
         self.steps.lay(self.gains[0].get(..halves).unwrap_or(&[]));

@@ -247,26 +247,33 @@ impl<'a> Starts<'a> {
         }
     }
 
-    /// Puts a stream in its place and returns its octets; `None` where they are too few, or there
-    /// is no such place.
+    /// Has all streams begin where this one does, until they have places of their own; `None`
+    /// where its octets are too few, or the streams too many.
     #[inline]
-    pub fn put(&mut self, slot: usize, octets: &'a [u8]) -> Option<&'a [u8]> {
-        let octets = octets.get(..self.octets)?;
-        let start = NonNull::from(octets).cast();
-        if self.starts.is_empty() {
-            self.begin(start)?;
-        }
-        *self.starts.as_flattened_mut().get_mut(slot)? = start;
-        Some(octets)
-    }
-
-    /// Has all streams begin where the first one does, until they have places of their own.
-    #[inline]
-    fn begin(&mut self, start: NonNull<u8>) -> Option<()> {
+    pub fn begin(&mut self, octets: &'a [u8]) -> Option<()> {
+        let start = NonNull::from(octets.get(..self.octets)?).cast();
         for _ in 0..self.count.div_ceil(LINE) {
             self.starts.push([start; LINE]).ok()?;
         }
         Some(())
+    }
+
+    /// Puts a stream in its place and returns its octets; `None` where they are too few, or there
+    /// is no such place.
+    #[inline]
+    pub fn place(&mut self, slot: usize, octets: &'a [u8]) -> Option<&'a [u8]> {
+        let octets = octets.get(..self.octets)?;
+        *self.starts.as_flattened_mut().get_mut(slot)? = NonNull::from(octets).cast();
+        Some(octets)
+    }
+
+    /// The same where streams need not have begun.
+    #[inline]
+    pub fn put(&mut self, slot: usize, octets: &'a [u8]) -> Option<&'a [u8]> {
+        if self.starts.is_empty() {
+            self.begin(octets)?;
+        }
+        self.place(slot, octets)
     }
 
     /// The streams in parts of `SIZE` octets, if they have as many.
@@ -329,7 +336,7 @@ impl<'p, 'a, const SIZE: usize> Block<'p, 'a, SIZE> {
 
     /// The streams' octets, by twos.
     #[inline]
-    pub fn pairs(self) -> impl Iterator<Item = [&'a [u8; SIZE]; 2]> {
+    pub fn pairs(self) -> impl ExactSizeIterator<Item = [&'a [u8; SIZE]; 2]> {
         self.starts.as_chunks().0.iter().map(move |pair: &[_; 2]| {
             // SAFETY: as above.
             pair.map(|start| unsafe { start.add(self.at).cast().as_ref() })

@@ -18,8 +18,8 @@ use alloc::vec::Vec;
 pub struct Factors {
     /// Factors of four samples of each, in turns.
     pub each: [i16; 8],
-    /// Places that the sum is shifted by after these.
-    pub shift: u32,
+    /// Places that the sum is shifted by after these, as vectors are shifted.
+    pub shift: [i64; 2],
 }
 
 /// How a plan's streams are summed, if they can be.
@@ -30,6 +30,8 @@ pub struct Steps {
     wraps: bool,
     /// Fraction bits of the first units.
     places: u32,
+    /// Those of the last units, as vectors are shifted.
+    last: [i64; 2],
 }
 
 impl Steps {
@@ -41,11 +43,11 @@ impl Steps {
             pairs: 0,
             wraps: false,
             places: 1,
+            last: [1, 0],
         }
     }
 
-    /// What samples of each pair are multiplied by; nothing if streams cannot be summed so. After
-    /// the last shift the sum is in units of a sample.
+    /// What samples of each pair are multiplied by; nothing if streams cannot be summed so.
     #[must_use]
     pub fn factors(&self) -> &[Factors] {
         self.factors.get(..self.pairs).unwrap_or(&[])
@@ -61,6 +63,12 @@ impl Steps {
     #[must_use]
     pub const fn half(&self) -> i32 {
         1 << (self.places - 1)
+    }
+
+    /// Places that the sum is shifted by at last, to be in units of a sample.
+    #[must_use]
+    pub const fn last(&self) -> &[i64; 2] {
+        &self.last
     }
 
     /// Works out the steps for streams whose gains, each of four samples in a row, need ever fewer
@@ -98,7 +106,7 @@ impl Steps {
                     return None;
                 }
                 let shift = places - next;
-                self.factors.get_mut(pairs - 1)?.shift = shift;
+                self.factors.get_mut(pairs - 1)?.shift = [shift.into(), 0];
                 bound = (bound >> shift) + 1;
                 places = next;
             }
@@ -108,14 +116,14 @@ impl Steps {
                 return None;
             }
             let factors = self.factors.get_mut(pairs)?;
-            factors.shift = 0;
+            factors.shift = [0; 2];
             for (two, (&a, b)) in factors.each.as_chunks_mut().0.iter_mut().zip(gains) {
                 *two = [a, b].map(|gain| (gain >> (GAIN_BITS - places)) as i16);
             }
             pairs += 1;
         }
         self.wraps = bound > LIMIT;
-        self.factors.get_mut(pairs.checked_sub(1)?)?.shift = places;
+        self.last = [places.into(), 0];
         Some(pairs)
     }
 }

@@ -48,8 +48,28 @@ impl Tier {
         Self::every().last().copied().unwrap_or(Self::Scalar)
     }
 
-    /// Sums streams of 16 and of 32 bits, and what was gathered of others, into the card's samples; returns the octets
-    /// done, from the first on. The plain loop does the rest.
+    /// Sums 16-bit streams with 16-bit multiplies into the card's samples; returns the octets done,
+    /// from the first on, none if they are too few. The plain loop does the rest.
+    #[inline]
+    pub(super) fn mix_narrow(self, plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize {
+        let mut done = 0;
+        #[cfg(target_arch = "x86_64")]
+        {
+            if let Self::Avx2(token) = self {
+                done = match token.vnni() {
+                    Some(vnni) => call::vnni::narrow(vnni, plan, starts, out),
+                    None => call::v256::narrow(token, plan, starts, out),
+                };
+            }
+            if done == 0 && self != Self::Scalar {
+                done = call::v128::narrow((), plan, starts, out);
+            }
+        }
+        done
+    }
+
+    /// Sums streams of 16 and of 32 bits, and what was gathered of others, into the card's
+    /// samples; returns the octets done, as above.
     pub(super) fn mix(
         self,
         plan: &Plan,
@@ -58,26 +78,16 @@ impl Tier {
         sink: Sink,
         out: &mut [u8],
     ) -> usize {
-        // Of 16-bit sums the loud ones can only be cut.
-        let narrow = plan.narrow() && gathered.is_none() && sink.octets() == 2 && !sink.soft();
+        if plan.narrow() && gathered.is_none() {
+            return self.mix_narrow(plan, starts[0], out);
+        }
         let mut done = 0;
         #[cfg(target_arch = "x86_64")]
-        if let Self::Avx2(token) = self {
-            done = if narrow {
-                match token.vnni() {
-                    Some(vnni) => call::vnni::narrow(vnni, plan, starts[0], out),
-                    None => call::v256::narrow(token, plan, starts[0], out),
-                }
-            } else {
-                call::v256::wide(token, plan, starts, gathered, sink, out)
-            };
-        }
-        #[cfg(target_arch = "x86_64")]
-        if done == 0 && self != Self::Scalar {
-            if narrow {
-                done = call::v128::narrow((), plan, starts[0], out);
+        {
+            if let Self::Avx2(token) = self {
+                done = call::v256::wide(token, plan, starts, gathered, sink, out);
             }
-            if done == 0 {
+            if done == 0 && self != Self::Scalar {
                 done = call::v128::wide((), plan, starts, gathered, sink, out);
             }
         }

@@ -34,6 +34,8 @@ pub mod v128 {
         add_madd16(sum: V, a: V, b: V) -> V = add32(sum, madd16(a, b));
         /// Shifts 32-bit lanes right by `count`, keeping the sign.
         right32(value: V, count: u32) -> V = _mm_sra_epi32(value, _mm_cvtsi32_si128(count as i32));
+        /// The same by a count that lies ready.
+        shift32(value: V, count: &[i64; 2]) -> V = _mm_sra_epi32(value, load(count));
         /// Eight 16-bit integers in every 128 bits.
         every128(from: &[i16; 8]) -> V = load(from);
         /// The odd 32-bit lanes, each a place early; what is in the odd places is left open.
@@ -85,6 +87,8 @@ pub mod v256 {
         /// Shifts 32-bit lanes right by `count`, below 32, keeping the sign.
         right32(value: V, count: u32) -> V =
             _mm256_srav_epi32(value, _mm256_set1_epi32(count as i32));
+        /// The same by a count that lies ready.
+        shift32(value: V, count: &[i64; 2]) -> V = _mm256_sra_epi32(value, v128::load(count));
         /// Eight 16-bit integers in every 128 bits.
         every128(from: &[i16; 8]) -> V = _mm256_broadcastsi128_si256(v128::load(from));
         /// The odd 32-bit lanes, each a place early; what is in the odd places is left open.
