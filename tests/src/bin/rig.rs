@@ -97,6 +97,9 @@ struct Machine {
     /// PipeWire for guests: `GUEST_OVER=/boot/pipewire.cpio`.
     #[arg(long)]
     pipewire: bool,
+    /// A device model for dom0: `device_model` makes guests what it is for.
+    #[arg(long, requires = "hvm")]
+    device_model: bool,
 }
 
 impl Machine {
@@ -131,6 +134,9 @@ impl Machine {
         }
         if self.pipewire {
             run = run.extra(Extra::PipeWire);
+        }
+        if self.device_model {
+            run = run.extra(Extra::DeviceModel);
         }
         for pair in self.guest_file {
             let (host, guest) = pair

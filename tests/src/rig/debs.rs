@@ -123,6 +123,15 @@ pub const LINUX_6_12: Set = Set {
     closure: false,
 };
 
+/// The device model of guests that have all of a PC, its firmware and libraries. It is the one that
+/// Debian builds for dom0, and fits its toolstack 4.17.
+pub const DEVICE_MODEL: Set = Set {
+    name: "device-model",
+    from: &[BOOKWORM],
+    packages: &["qemu-system-xen"],
+    closure: true,
+};
+
 /// PulseAudio and the libraries of what a guest needs of it.
 pub const PULSEAUDIO: Set = Set {
     name: "pulseaudio",

@@ -20,6 +20,9 @@ pub enum Extra {
     PulseAudio,
     /// PipeWire in the same way: `pipewire.cpio`.
     PipeWire,
+    /// What dom0 needs for guests that have all of a PC: `device-model.cpio`, to be laid over dom0's own
+    /// files, and the kernel as such a guest's firmware starts it, `vmlinuz`.
+    DeviceModel,
 }
 
 impl Extra {
@@ -28,6 +31,7 @@ impl Extra {
             Self::Linux6_12 => "linux-6.12",
             Self::PulseAudio => "pulseaudio",
             Self::PipeWire => "pipewire",
+            Self::DeviceModel => "device-model",
         }
     }
 
@@ -36,6 +40,7 @@ impl Extra {
             Self::Linux6_12 => &debs::LINUX_6_12,
             Self::PulseAudio => &debs::PULSEAUDIO,
             Self::PipeWire => &debs::PIPEWIRE,
+            Self::DeviceModel => &debs::DEVICE_MODEL,
         }
     }
 }
@@ -58,6 +63,7 @@ pub(super) fn extra(root: &Path, extra: Extra) -> Result<PathBuf> {
             Extra::Linux6_12 => linux(&tree, into),
             Extra::PulseAudio => pulseaudio(&tree, into),
             Extra::PipeWire => pipewire(&tree, into),
+            Extra::DeviceModel => device_model(root, &tree, into),
         })?;
     }
     Ok(dir)
@@ -83,6 +89,37 @@ fn linux(tree: &Tree, into: &Path) -> Result<()> {
     }
     archive.file("modules/order", 0o644, order);
     fs::write(into.join("linux-6.12.cpio"), archive.bytes()?)?;
+    Ok(())
+}
+
+/// The device model where libxl looks for it, with what of its firmware a guest without disk, network
+/// and screen starts from.
+fn device_model(root: &Path, tree: &Tree, into: &Path) -> Result<()> {
+    let mut archive = Archive::default();
+    let program = "usr/libexec/xen-qemu-system-i386";
+    archive.program(tree, program, program)?;
+    for name in ["kvmvapic", "linuxboot", "linuxboot_dma", "pvh"] {
+        let path = format!("usr/share/qemu/{name}.bin");
+        archive.copy(&path, &tree.file(&path)?)?;
+    }
+    // It wants a keyboard's map though nobody types.
+    for path in [
+        "usr/share/seabios/bios-256k.bin",
+        "usr/share/qemu/keymaps/en-us",
+    ] {
+        archive.copy(path, &tree.file(path)?)?;
+    }
+    let tools = debs::unpacked(root, &debs::XEN_4_17)?;
+    let loader = "usr/lib/xen-4.17/boot/hvmloader";
+    archive.copy(loader, &Tree::new(&tools.root).file(loader)?)?;
+    fs::write(into.join("device-model.cpio"), archive.bytes()?)?;
+    let linux = debs::unpacked(root, &debs::LINUX)?;
+    let files = Tree::new(&linux.root).below("boot")?;
+    let found = files
+        .iter()
+        .find(|(name, _)| name.starts_with("boot/vmlinuz-"));
+    let (_, path) = found.context("no boot/vmlinuz-*")?;
+    fs::copy(path, into.join("vmlinuz"))?;
     Ok(())
 }
 

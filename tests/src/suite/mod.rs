@@ -90,11 +90,14 @@ impl Setup {
         match self.guests {
             Virtual::Pv => {}
             Virtual::Pvh => prelude.push_str("GUEST_TYPE=pvh\n"),
-            Virtual::Hvm => prelude.push_str("GUEST_TYPE=hvm\n"),
+            Virtual::Hvm => prelude.push_str("device_model || exit\n"),
         }
         let mut run = Run::new(prelude + script).xen(self.xen);
         if self.guests != Virtual::Pv {
             run = run.hvm();
+        }
+        if self.guests == Virtual::Hvm {
+            run = run.extra(Extra::DeviceModel);
         }
         if self.linux == Linux::V6_12 {
             run = run.extra(Extra::Linux6_12);
