@@ -104,8 +104,8 @@ macro_rules! kernel {
                 let (a, b) = (a.as_chunks::<OCTETS>().0, b.as_chunks::<OCTETS>().0);
                 for i in 0..N {
                     let (a, b) = (load(&a[i]), load(&b[i]));
-                    sums[i][0] = add_madd16(sums[i][0], low16(a, b), factors);
-                    sums[i][1] = add_madd16(sums[i][1], high16(a, b), factors);
+                    sums[i][0] = onto_madd16(sums[i][0], low16(a, b), factors);
+                    sums[i][1] = onto_madd16(sums[i][1], high16(a, b), factors);
                 }
             }
 
@@ -119,10 +119,10 @@ macro_rules! kernel {
                 }
                 let mut sums = [[every32(steps.half()); 2]; STEP];
                 for (pair, factors) in pairs {
-                    add(pair, every128(&factors.each), &mut sums);
                     if factors.shift[0] > 0 {
                         shift(&mut sums, &factors.shift);
                     }
+                    add(pair, every128(&factors.each), &mut sums);
                 }
                 shift(&mut sums, steps.last());
                 Some(sums)

@@ -81,10 +81,28 @@ pub mod v128 {
     /// Whether `mul_even` takes its factors as unsigned.
     pub const UNSIGNED: bool = true;
 
+    /// Adds products of 16-bit lanes, two to a sum, where that is: the compiler would add it to
+    /// the product, and copy what it has to go on with.
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    pub fn onto_madd16(mut sum: V, a: V, b: V) -> V {
+        let product = _mm_madd_epi16(a, b);
+        // SAFETY: adds registers.
+        unsafe {
+            core::arch::asm!(
+                "paddd {sum}, {product}",
+                sum = inout(xmm_reg) sum,
+                product = in(xmm_reg) product,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        sum
+    }
+
     width! {
         "sse2", __m128i, 16, _mm_loadu_si128, _mm_storeu_si128,
         _mm_set1_epi16, _mm_set1_epi32, _mm_set1_epi64x, _mm_srli_epi32, _mm_sll_epi32,
-        _mm_srli_epi64, _mm_slli_epi64, add16 = _mm_add_epi16, sub16 = _mm_sub_epi16,
+        _mm_srli_epi64, _mm_slli_epi64, add16 = _mm_add_epi16,
         add32 = _mm_add_epi32, add64 = _mm_add_epi64, sub64 = _mm_sub_epi64,
         top16 = _mm_mulhi_epi16,
         madd16 = _mm_madd_epi16, mul_even = _mm_mul_epu32,
@@ -108,7 +126,7 @@ pub mod v256 {
         "avx2", __m256i, 32, _mm256_loadu_si256, _mm256_storeu_si256,
         _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_srli_epi32,
         _mm256_sll_epi32, _mm256_srli_epi64, _mm256_slli_epi64,
-        add16 = _mm256_add_epi16, sub16 = _mm256_sub_epi16, add32 = _mm256_add_epi32,
+        add16 = _mm256_add_epi16, add32 = _mm256_add_epi32,
         add64 = _mm256_add_epi64, sub64 = _mm256_sub_epi64, top16 = _mm256_mulhi_epi16,
         madd16 = _mm256_madd_epi16, mul_even = _mm256_mul_epi32,
         low16 = _mm256_unpacklo_epi16, high16 = _mm256_unpackhi_epi16,
@@ -196,7 +214,7 @@ macro_rules! entries {
             entry!($token, convolve::$width::part as part(
                 frames: &[[i32; 2]], planes: [&mut [i16]; 4]) -> (usize, bool));
             entry!($token, noise::$width::fill as noise(
-                state: &mut [u32; 16], out: &mut [[u8; 64]]));
+                words: &mut [[u32; 16]], added: &[[u32; 16]], out: &mut [[u8; 64]]));
             entry!($token, wide::$width::mix as wide(
                 plan: &Plan, starts: [&Starts<'_>; 2], gathered: Option<&[i64]>, sink: Sink,
                 out: &mut [u8]) -> usize);

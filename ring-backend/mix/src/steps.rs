@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 pub struct Factors {
     /// Factors of four samples of each, in turns.
     pub each: [i16; 8],
-    /// Places that the sum is shifted by after these, as vectors are shifted.
+    /// Places that the sum so far is shifted by before, as vectors are shifted.
     pub shift: [i64; 2],
 }
 
@@ -101,12 +101,11 @@ impl Steps {
             while next > need && !(fits(next) && with(bound >> (places - next), next) <= LIMIT) {
                 next -= 1;
             }
-            if next < places {
+            let shift = places - next;
+            if shift > 0 {
                 if bound > LIMIT {
                     return None;
                 }
-                let shift = places - next;
-                self.factors.get_mut(pairs - 1)?.shift = [shift.into(), 0];
                 bound = (bound >> shift) + 1;
                 places = next;
             }
@@ -116,7 +115,7 @@ impl Steps {
                 return None;
             }
             let factors = self.factors.get_mut(pairs)?;
-            factors.shift = [0; 2];
+            factors.shift = [shift.into(), 0];
             for (two, (&a, b)) in factors.each.as_chunks_mut().0.iter_mut().zip(gains) {
                 *two = [a, b].map(|gain| (gain >> (GAIN_BITS - places)) as i16);
             }

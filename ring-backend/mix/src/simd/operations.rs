@@ -51,9 +51,9 @@ pub mod v128 {
         /// Which 16-bit lanes are the highest or the lowest number.
         extreme16(value: V) -> V =
             _mm_cmplt_epi16(_mm_add_epi16(value, _mm_set1_epi16(1)), _mm_set1_epi16(-32_766));
-        /// Each two octets' sum.
+        /// What each even octet is more than the odd one after it.
         couples8(value: V) -> V =
-            _mm_add_epi16(_mm_and_si128(value, _mm_set1_epi16(0xFF)), _mm_srli_epi16::<8>(value));
+            _mm_sub_epi16(_mm_and_si128(value, _mm_set1_epi16(0xFF)), _mm_srli_epi16::<8>(value));
         /// The even 32-bit lanes of two vectors; which of them come first is left open.
         even32(a: V, b: V) -> V = _mm_castps_si128(
             _mm_shuffle_ps::<0b10_00_10_00>(_mm_castsi128_ps(a), _mm_castsi128_ps(b)));
@@ -84,6 +84,8 @@ pub mod v256 {
     operations! { "avx2",
         /// Adds products of 16-bit lanes, two to a sum.
         add_madd16(sum: V, a: V, b: V) -> V = add32(sum, madd16(a, b));
+        /// The same.
+        onto_madd16(sum: V, a: V, b: V) -> V = add32(sum, madd16(a, b));
         /// Shifts 32-bit lanes right by `count`, below 32, keeping the sign.
         right32(value: V, count: u32) -> V =
             _mm256_srav_epi32(value, _mm256_set1_epi32(count as i32));
@@ -108,8 +110,8 @@ pub mod v256 {
             _mm256_set1_epi16(-32_766),
             _mm256_add_epi16(value, _mm256_set1_epi16(1)),
         );
-        /// Each two octets' sum.
-        couples8(value: V) -> V = _mm256_maddubs_epi16(value, _mm256_set1_epi8(1));
+        /// What each even octet is more than the odd one after it.
+        couples8(value: V) -> V = _mm256_maddubs_epi16(value, _mm256_set1_epi16(-0xFF));
         /// The even 32-bit lanes of two vectors; which of them come first is left open.
         even32(a: V, b: V) -> V = _mm256_castps_si256(
             _mm256_shuffle_ps::<0b10_00_10_00>(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b)));
@@ -139,6 +141,6 @@ pub mod vnni {
 
     operations! { "avx2,avxvnni",
         /// Adds products of 16-bit lanes, two to a sum.
-        add_madd16(sum: V, a: V, b: V) -> V = _mm256_dpwssd_avx_epi32(sum, a, b);
+        onto_madd16(sum: V, a: V, b: V) -> V = _mm256_dpwssd_avx_epi32(sum, a, b);
     }
 }
