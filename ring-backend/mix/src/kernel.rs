@@ -152,18 +152,11 @@ pub const fn accumulator_slot(sample: usize) -> usize {
     (sample & !7) | ((sample & 1) << 2) | ((sample >> 1) & 3)
 }
 
-/// Fraction bits of the low part of a gain.
-pub const LOW_BITS: u32 = 11;
-
 /// The gains of eight samples in a row, after which they repeat, in the shapes that loops want.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Levels {
     /// With 22 fraction bits.
     pub gains: [i32; MAX_CHANNELS],
-    /// Of the first four, 11 fraction bits and what is above them, rounded to nearest.
-    pub high: [i16; 4],
-    /// The rest, -1,023 to 1,024.
-    pub low: [i16; 4],
     /// Fraction bits that they need.
     pub places: u32,
     /// Whether the gains repeat within four samples.
@@ -189,11 +182,6 @@ impl Levels {
         for (bits, &gain) in levels.gains.iter_mut().zip(period.iter().cycle()) {
             *bits = gain.bits();
         }
-        let parts = levels.high.iter_mut().zip(&mut levels.low);
-        for ((high, low), &gain) in parts.zip(&levels.gains) {
-            *high = ((gain + (1 << (LOW_BITS - 1)) - 1) >> LOW_BITS) as i16;
-            *low = (gain - (i32::from(*high) << LOW_BITS)) as i16;
-        }
         levels.places = places_of(levels.gains);
         Some(levels)
     }
@@ -201,7 +189,8 @@ impl Levels {
 
 /// Fraction bits that gains need.
 #[must_use]
-pub fn places_of(gains: impl IntoIterator<Item = i32>) -> u32 {
+#[inline(never)]
+pub fn places_of(gains: [i32; MAX_CHANNELS]) -> u32 {
     let any = gains.into_iter().fold(0, |any, gain| any | gain);
     GAIN_BITS.saturating_sub(any.trailing_zeros())
 }

@@ -15,6 +15,8 @@ extern crate alloc;
 
 mod capture;
 pub mod card;
+#[cfg(target_arch = "x86_64")]
+mod carry;
 mod convert;
 #[cfg(target_arch = "x86_64")]
 mod convolve;

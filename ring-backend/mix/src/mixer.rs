@@ -184,7 +184,10 @@ impl Mixer {
             };
             place.note(octets);
         }
-        let done = self.tier.mix_narrow(&self.plan, &halves, out);
+        if !self.plan.twins().is_empty() {
+            halves.repeat(self.plan.twins());
+        }
+        let done = self.tier.mix_narrow(&self.plan, &halves, None, out);
         if done < out.len() {
             let streams = streams(&self.plan, inputs, 0, None);
             scalar::mix(&streams, None, self.sink, done / 2, out);
@@ -320,6 +323,9 @@ impl Mixer {
                 })
             }
         };
+        if !self.plan.twins().is_empty() {
+            halves.repeat(self.plan.twins());
+        }
         let sums = self.work.sums.get(..samples.next_multiple_of(8));
         let sums = sums.filter(|_| others);
         let starts = [&*halves, &*wholes];

@@ -1,34 +1,32 @@
-//! 16-bit streams into a 16-bit card: one or two 16-bit multiply-adds per two streams.
-//!
-//! Where they can be, streams are summed in [steps](crate::steps), with one multiply-add per two of
-//! them. Where they cannot, for what gains together or a stream's channels are, a gain has 11 of its
-//! 22 fraction bits, with what is above them, in a high part, and what is left in a low part. Both
-//! are summed on their own; as adding up the low sum rounds down and only the last shift decides,
-//! the result is that of the exact sum. No low sum of as many streams as there can be overflows 32
-//! bits; a high sum does when gains together are beyond 32, and is then kept in two parts.
+//! 16-bit streams into a 16-bit card, in [steps](crate::steps): one 16-bit multiply-add per two of
+//! them. What needs carrying is done [elsewhere](crate::carry).
 
 macro_rules! kernel {
-    ($width:ident, $feature:literal, $vectors:literal) => {
+    ($width:ident, $wide:ident, $feature:literal, $vectors:literal) => {
         /// The loops of this width.
         pub mod $width {
-            use crate::kernel::LOW_BITS;
+            use crate::carry::$wide::carrying;
             use crate::plan::Plan;
             use crate::simd::$width::*;
             use crate::simd::{Block, Starts};
             use crate::steps::Steps;
 
-            /// Vectors that are done at a time, and their octets: in steps, and with low parts.
+            /// Vectors that are done at a time, and their octets.
             const STEP: usize = $vectors;
             const STEP_SIZE: usize = STEP * OCTETS;
-            const PART: usize = 2;
-            const PART_SIZE: usize = PART * OCTETS;
 
             /// Mixes; returns the octets done, which is all of `out` unless that is too short.
+            /// What is gathered lies in eights, so that less than eight samples may be left then.
             #[target_feature(enable = $feature)]
-            pub fn mix(plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize {
+            pub fn mix(
+                plan: &Plan,
+                starts: &Starts<'_>,
+                gathered: Option<&[i64]>,
+                out: &mut [u8],
+            ) -> usize {
                 let steps = plan.steps();
-                if steps.factors().is_empty() || out.len() < STEP_SIZE {
-                    return exact(plan, starts, 0, out);
+                if gathered.is_some() || !steps.short() || out.len() < STEP_SIZE {
+                    return carrying(plan, starts, gathered, 0, out);
                 }
                 blocks(starts, 0, out, |at, block, out| {
                     let Some(sums) = in_steps(steps, block) else {
@@ -40,7 +38,7 @@ macro_rules! kernel {
                         extreme = or(extreme, extreme16(value));
                     }
                     if steps.wraps() && any(extreme) {
-                        exact(plan, starts, at, out);
+                        carrying(plan, starts, None, at, out);
                     } else {
                         put(values, out);
                     }
@@ -50,7 +48,7 @@ macro_rules! kernel {
             /// Does the blocks of streams from octet `base` on; returns the octets done.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn blocks<const SIZE: usize>(
+            pub fn blocks<const SIZE: usize>(
                 starts: &Starts<'_>,
                 base: usize,
                 out: &mut [u8],
@@ -74,9 +72,10 @@ macro_rules! kernel {
                 at.min(len)
             }
 
+            /// Samples, cut to 16 bits.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn packed<const N: usize>(sums: [[V; 2]; N]) -> [V; N] {
+            pub fn packed<const N: usize>(sums: [[V; 2]; N]) -> [V; N] {
                 let mut values = [every32(0); N];
                 for i in 0..N {
                     values[i] = pack32(sums[i][0], sums[i][1]);
@@ -84,9 +83,10 @@ macro_rules! kernel {
                 values
             }
 
+            /// Stores a block.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn put<const N: usize, const SIZE: usize>(values: [V; N], out: &mut [u8; SIZE]) {
+            pub fn put<const N: usize, const SIZE: usize>(values: [V; N], out: &mut [u8; SIZE]) {
                 let out = out.as_chunks_mut::<OCTETS>().0;
                 for i in 0..N {
                     store(&mut out[i], values[i]);
@@ -96,7 +96,7 @@ macro_rules! kernel {
             /// Adds products of two streams' samples.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn add<const N: usize, const SIZE: usize>(
+            pub fn add<const N: usize, const SIZE: usize>(
                 [a, b]: [&[u8; SIZE]; 2],
                 factors: V,
                 sums: &mut [[V; 2]; N],
@@ -128,55 +128,20 @@ macro_rules! kernel {
                 Some(sums)
             }
 
+            /// Shifts all sums right.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn shift<const N: usize>(sums: &mut [[V; 2]; N], count: &[i64; 2]) {
+            pub fn shift<const N: usize>(sums: &mut [[V; 2]; N], count: &[i64; 2]) {
                 for i in 0..N {
                     for j in 0..2 {
                         sums[i][j] = shift32(sums[i][j], count);
                     }
                 }
             }
-
-            /// Sums with high and low parts, which can always be done: what high parts sum to is
-            /// `high * 2^16 + rest` after every run.
-            #[inline(never)]
-            #[target_feature(enable = $feature)]
-            fn exact(plan: &Plan, starts: &Starts<'_>, base: usize, out: &mut [u8]) -> usize {
-                blocks::<PART_SIZE>(starts, base, out, |_, mut block, out| {
-                    let mut rest = [[every32(1 << (LOW_BITS - 1)); 2]; PART];
-                    let mut lows = [[every32(0); 2]; PART];
-                    let mut highs = lows;
-                    let mut gains = plan.pairs();
-                    for &run in plan.runs() {
-                        let (now, later) = gains.split_at(run.min(gains.len()));
-                        gains = later;
-                        for (pair, gains) in block.take(run).pairs().zip(now) {
-                            add(pair, every128(&gains.high), &mut rest);
-                            add(pair, every128(&gains.low), &mut lows);
-                        }
-                        for i in 0..PART {
-                            for j in 0..2 {
-                                let sum = rest[i][j];
-                                highs[i][j] = add32(highs[i][j], right32(sum, 16));
-                                rest[i][j] = and(sum, every32(0xFFFF));
-                            }
-                        }
-                    }
-                    for i in 0..PART {
-                        for j in 0..2 {
-                            let rest = add32(rest[i][j], right32(lows[i][j], LOW_BITS));
-                            let high = left32(highs[i][j], 16 - LOW_BITS);
-                            highs[i][j] = add32(high, right32(rest, LOW_BITS));
-                        }
-                    }
-                    put(packed(highs), out);
-                })
-            }
         }
     };
 }
 
-kernel!(v128, "sse2", 4);
-kernel!(v256, "avx2", 3);
-kernel!(vnni, "avx2,avxvnni", 3);
+kernel!(v128, v128, "sse2", 4);
+kernel!(v256, v256, "avx2", 3);
+kernel!(vnni, v256, "avx2,avxvnni", 3);

@@ -5,9 +5,9 @@
 //! plan. Whatever changes how a voice sounds takes it out.
 
 use super::gain::GAIN_BITS;
-use super::kernel::{Levels, Sink};
+use super::kernel::{Levels, Sink, places_of};
 use super::simd::Starts;
-use super::steps::Steps;
+use super::steps::{Steps, factor};
 use super::voice::Voice;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -15,8 +15,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Most streams in one plan, and one more for noise.
 pub const STREAMS: usize = 65;
-/// The same, in pairs.
-pub const PAIRS: usize = STREAMS.div_ceil(2);
+/// Places for those of 16 bits: some take two, and some places stay empty.
+pub const SLOTS: usize = 96;
 /// Sums of factors of 16-bit samples that stay within 32 bits, with half a place and a carry.
 pub const LIMIT: i32 = 65_400;
 
@@ -95,16 +95,6 @@ impl Place {
     }
 }
 
-/// Gains of two 16-bit streams in turns, of four samples, after which they repeat.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C, align(32))]
-pub struct Pair {
-    /// High parts.
-    pub high: [i16; 8],
-    /// Low parts.
-    pub low: [i16; 8],
-}
-
 /// Gains of one stream's eight samples in a row.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(32))]
@@ -127,17 +117,16 @@ pub struct Plan {
     narrow: bool,
     /// Whether that is all there is to do.
     plain: bool,
-    /// Streams of 16 and of 32 bits.
+    /// Places for streams of 16 and of 32 bits.
     counts: [usize; 2],
-    /// Places for those of 16 bits, an even number of them.
+    /// The former, an even number of them.
     slots: usize,
     /// The gain of the noise that is one of the streams, if there is any, and which it is.
     noise: Option<(Levels, usize)>,
-    /// How many pairs in a row can be summed before the sum of high parts may overflow.
-    runs: heapless::Vec<usize, PAIRS>,
-    /// How to do without low parts.
+    /// Streams of 16 bits that have a second place, and that.
+    twins: heapless::Vec<[u8; 2], { SLOTS / 2 }>,
+    /// How 16-bit multiplies are done.
     steps: Steps,
-    pairs: Vec<Pair>,
     gains: [Vec<Gains>; 2],
     /// Of eight samples, the even ones first: the sums of their gains.
     weights: [i64; 8],
@@ -156,10 +145,9 @@ impl Plan {
             counts: [0; 2],
             slots: 0,
             noise: None,
-            runs: heapless::Vec::new(),
+            twins: heapless::Vec::new(),
             steps: Steps::new(),
-            pairs: vec![Pair::default(); PAIRS],
-            gains: [(); 2].map(|()| vec![Gains::default(); STREAMS]),
+            gains: [SLOTS, STREAMS].map(|count| vec![Gains::default(); count]),
             weights: [0; 8],
         }
     }
@@ -217,13 +205,14 @@ impl Plan {
         self.noise.as_ref()
     }
 
-    /// How many pairs in a row can be summed before the sum of high parts may overflow.
+    /// Streams of 16 bits that have a second place, and that.
+    #[inline]
     #[must_use]
-    pub fn runs(&self) -> &[usize] {
-        &self.runs
+    pub fn twins(&self) -> &[[u8; 2]] {
+        &self.twins
     }
 
-    /// How to do without low parts.
+    /// How 16-bit multiplies are done.
     #[must_use]
     pub const fn steps(&self) -> &Steps {
         &self.steps
@@ -241,12 +230,6 @@ impl Plan {
     #[must_use]
     pub fn wholes<'a>(&self, samples: usize) -> Starts<'a> {
         Starts::new(4 * samples, self.counts[1])
-    }
-
-    /// The gains of pairs.
-    #[must_use]
-    pub fn pairs(&self) -> &[Pair] {
-        self.pairs.get(..self.counts[0].div_ceil(2)).unwrap_or(&[])
     }
 
     /// The gains of streams of 16 or of 32 bits.
@@ -278,12 +261,9 @@ impl Plan {
         sink: Sink,
     ) {
         self.number = PLANS.fetch_add(STEP, Ordering::Relaxed);
-        self.counts = [0; 2];
         self.others = others;
         // Loud sums of 16 bits can only be cut.
         self.narrow = sink.octets() == 2 && !sink.soft();
-        self.weights = [0; 8];
-        self.pairs.fill(Pair::default());
         let mut rounds = others;
         let voices: heapless::Vec<_, STREAMS> = voices.take(STREAMS - 1).collect();
         self.voices = voices.len();
@@ -296,37 +276,71 @@ impl Plan {
             }
         }
         let noise = sink.noise().filter(|_| dither && rounds);
-        self.noise = None;
-        // Those whose gains need most fraction bits come first.
         let mut voices = voices;
-        for places in (0..=GAIN_BITS).rev() {
-            for voice in &mut voices {
-                let wide = voice.wide();
-                if let Some(levels) = voice.levels.as_ref().filter(|it| it.places == places) {
-                    let slot = self.add(levels, wide) as u64;
-                    voice.place.seat = self.number | slot | if wide { WIDE } else { 0 };
-                }
-            }
-            if let Some(noise) = noise.filter(|noise| noise.places == places) {
-                self.noise = Some((noise, self.add(&noise, false)));
-            }
+        self.narrow = self.narrow && self.fill(&mut voices, noise.as_ref(), true).is_some();
+        if !self.narrow {
+            let _ = self.fill(&mut voices, noise.as_ref(), false);
         }
         self.slots = self.counts[0].next_multiple_of(2);
         self.plain = self.narrow && !others && self.noise.is_none() && self.voices > 0;
-        self.run();
-        let halves = if self.narrow { self.counts[0] } else { 0 };
+        let halves = if self.narrow { self.slots } else { 0 };
         self.steps.lay(self.gains[0].get(..halves).unwrap_or(&[]));
     }
 
-    /// Adds a stream's gains; returns which of its width it is.
-    fn add(&mut self, levels: &Levels, wide: bool) -> usize {
-        let gains = &levels.gains;
-        let mut odd = *gains;
-        odd.rotate_left(1);
-        let order = gains.iter().step_by(2).chain(odd.iter().step_by(2));
-        for (weight, &gain) in self.weights.iter_mut().zip(order) {
-            *weight += i64::from(gain);
+    /// Gives the streams their places; `None` where there are not enough. If `narrow`, gains are
+    /// cut to what 16-bit factors hold, and there are none but 16-bit streams.
+    #[inline(never)]
+    fn fill(
+        &mut self,
+        voices: &mut [&mut Voice],
+        noise: Option<&Levels>,
+        narrow: bool,
+    ) -> Option<()> {
+        self.counts = [0; 2];
+        self.weights = [0; 8];
+        self.noise = None;
+        self.twins.clear();
+        self.gains[0].fill(Gains::default());
+        for voice in voices.iter_mut() {
+            voice.place.leave();
         }
+        // Those whose gains need most fraction bits come first.
+        for places in (0..=GAIN_BITS).rev() {
+            for voice in voices.iter_mut() {
+                let Some(levels) = &voice.levels else {
+                    continue;
+                };
+                let wide = voice.wide();
+                if !narrow || fits(levels.gains, levels.places) {
+                    if levels.places == places {
+                        let slot = self.add(&levels.gains, wide, narrow)? as u64;
+                        voice.place.seat = self.number | slot | if wide { WIDE } else { 0 };
+                    }
+                    continue;
+                }
+                for part in in_parts(levels.gains) {
+                    if places_of(part) != places {
+                        continue;
+                    }
+                    let slot = self.add(&part, wide, narrow)?;
+                    if self.has(&voice.place) {
+                        let twin = [voice.place.slot() as u8, slot as u8];
+                        self.twins.push(twin).ok()?;
+                    } else {
+                        voice.place.seat = self.number | slot as u64;
+                    }
+                }
+            }
+            if let Some(noise) = noise.filter(|noise| noise.places == places) {
+                self.noise = Some((*noise, self.add(&noise.gains, false, narrow)?));
+            }
+        }
+        Some(())
+    }
+
+    /// Adds a stream's gains; returns which of its width it is, if there is a place.
+    #[inline(never)]
+    fn add(&mut self, gains: &[i32; 8], wide: bool, narrow: bool) -> Option<usize> {
         let [half, whole] = &mut self.gains;
         let [halves, wholes] = &mut self.counts;
         let (list, count) = if wide {
@@ -334,36 +348,37 @@ impl Plan {
         } else {
             (half, halves)
         };
+        if narrow && *count % 2 == 1 {
+            // Factors of two streams have the same unit.
+            let first = list.get(*count - 1)?.even;
+            let places = places_of(first).max(places_of(*gains));
+            *count += usize::from(!fits(first, places) || !fits(*gains, places));
+        }
         let slot = *count;
-        if let Some(place) = list.get_mut(slot) {
-            *place = Gains { even: *gains, odd };
-        }
-        if let Some(pair) = self.pairs.get_mut(slot / 2).filter(|_| !wide) {
-            for (parts, from) in [(&mut pair.high, &levels.high), (&mut pair.low, &levels.low)] {
-                for (part, &level) in parts.iter_mut().skip(slot % 2).step_by(2).zip(from) {
-                    *part = level;
-                }
-            }
-        }
+        let mut odd = *gains;
+        odd.rotate_left(1);
+        *list.get_mut(slot)? = Gains { even: *gains, odd };
         *count += 1;
-        slot
-    }
-
-    /// Finds out how many pairs can be summed in a row.
-    fn run(&mut self) {
-        self.runs.clear();
-        let (mut bound, mut pairs) = (0, 0);
-        for pair in self.pairs.iter().take(self.counts[0].div_ceil(2)) {
-            let tops = pair.high.as_chunks().0.iter();
-            let top = tops.map(|&[a, b]| i32::from(a) + i32::from(b)).max();
-            bound += top.unwrap_or(0);
-            if bound > LIMIT {
-                let _ = self.runs.push(pairs);
-                (bound, pairs) = (top.unwrap_or(0), 0);
-            }
-            pairs += 1;
+        let order = gains.iter().step_by(2).chain(odd.iter().step_by(2));
+        for (weight, &gain) in self.weights.iter_mut().zip(order) {
+            *weight += i64::from(gain);
         }
-        // No more runs than pairs.
-        let _ = self.runs.push(pairs);
+        Some(slot)
     }
+}
+
+/// Whether gains of so many fraction bits are factors of 15 bits.
+#[inline(never)]
+fn fits(gains: [i32; 8], places: u32) -> bool {
+    gains.iter().all(|&gain| factor(gain, places) < 1 << 15)
+}
+
+/// Gains in two parts, which are: what 11 fraction bits hold, and the rest.
+fn in_parts(gains: [i32; 8]) -> [[i32; 8]; 2] {
+    let high = gains.map(|gain| (gain + (1 << 10)) & (-1 << 11));
+    let mut low = gains;
+    for (low, high) in low.iter_mut().zip(high) {
+        *low -= high;
+    }
+    [low, high]
 }

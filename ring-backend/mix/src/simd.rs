@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::kernel::{Fir, Sink};
-use super::plan::{Plan, STREAMS};
+use super::plan::{Plan, SLOTS};
 use super::resample::Path;
 use super::table::{LANE, Sixteen};
 use super::{convolve, narrow, noise, wide};
@@ -23,7 +23,7 @@ pub use operations::{Lane, vnni};
 macro_rules! width {
     (
         $feature:literal, $vector:ident, $octets:literal, $load:ident, $store:ident,
-        $every16:ident, $every32:ident, $every64:ident, $down32:ident, $left32:ident,
+        $every16:ident, $every32:ident, $every64:ident, $down32:ident,
         $right64:ident, $left64:ident, $($name:ident = $intrinsic:ident,)*
     ) => {
         /// A vector.
@@ -56,8 +56,6 @@ macro_rules! width {
             every16(value: i16) -> V = $every16(value);
             /// One 64-bit integer in every lane.
             every64(value: i64) -> V = $every64(value);
-            /// Shifts 32-bit lanes left by `count`.
-            left32(value: V, count: u32) -> V = $left32(value, _mm_cvtsi32_si128(count as i32));
             /// Shifts 32-bit lanes right, filling with zeros.
             down32<const COUNT>(value: V) -> V = $down32::<COUNT>(value);
             /// Shifts 64-bit lanes right, filling with zeros.
@@ -101,7 +99,7 @@ pub mod v128 {
 
     width! {
         "sse2", __m128i, 16, _mm_loadu_si128, _mm_storeu_si128,
-        _mm_set1_epi16, _mm_set1_epi32, _mm_set1_epi64x, _mm_srli_epi32, _mm_sll_epi32,
+        _mm_set1_epi16, _mm_set1_epi32, _mm_set1_epi64x, _mm_srli_epi32,
         _mm_srli_epi64, _mm_slli_epi64, add16 = _mm_add_epi16,
         add32 = _mm_add_epi32, add64 = _mm_add_epi64, sub64 = _mm_sub_epi64,
         top16 = _mm_mulhi_epi16,
@@ -125,7 +123,7 @@ pub mod v256 {
     width! {
         "avx2", __m256i, 32, _mm256_loadu_si256, _mm256_storeu_si256,
         _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_srli_epi32,
-        _mm256_sll_epi32, _mm256_srli_epi64, _mm256_slli_epi64,
+        _mm256_srli_epi64, _mm256_slli_epi64,
         add16 = _mm256_add_epi16, add32 = _mm256_add_epi32,
         add64 = _mm256_add_epi64, sub64 = _mm256_sub_epi64, top16 = _mm256_mulhi_epi16,
         madd16 = _mm256_madd_epi16, mul_even = _mm256_mul_epi32,
@@ -207,7 +205,8 @@ macro_rules! entries {
             use super::*;
 
             entry!($token, narrow::$width::mix as narrow(
-                plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize);
+                plan: &Plan, starts: &Starts<'_>, gathered: Option<&[i64]>, out: &mut [u8])
+                -> usize);
             entry!($token, convolve::$width::pair as pair(
                 fir: &Fir<'_>, path: Path, channel: usize, taps: Range<usize>,
                 pairs: &mut [[i32; 2]]));
@@ -236,7 +235,7 @@ pub mod call {
         use super::*;
 
         entry!(Vnni, narrow::vnni::mix as narrow(
-            plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize);
+            plan: &Plan, starts: &Starts<'_>, gathered: Option<&[i64]>, out: &mut [u8]) -> usize);
     }
 }
 
@@ -245,7 +244,7 @@ pub struct Starts<'a> {
     octets: usize,
     /// Of how many streams.
     count: usize,
-    starts: heapless::Vec<[NonNull<u8>; LINE], { STREAMS.div_ceil(LINE) }>,
+    starts: heapless::Vec<[NonNull<u8>; LINE], { SLOTS / LINE }>,
     of: PhantomData<&'a [u8]>,
 }
 
@@ -283,6 +282,18 @@ impl<'a> Starts<'a> {
         let octets = octets.get(..self.octets)?;
         *self.starts.as_flattened_mut().get_mut(slot)? = NonNull::from(octets).cast();
         Some(octets)
+    }
+
+    /// Has the stream of one place in others as well.
+    #[cold]
+    #[inline(never)]
+    pub fn repeat(&mut self, twins: &[[u8; 2]]) {
+        let starts = self.starts.as_flattened_mut();
+        for [from, to] in twins.iter().map(|twin| twin.map(usize::from)) {
+            if from.max(to) < starts.len() {
+                starts[to] = starts[from];
+            }
+        }
     }
 
     /// The same where streams need not have begun.
@@ -332,18 +343,6 @@ pub struct Block<'p, 'a, const SIZE: usize> {
 }
 
 impl<'p, 'a, const SIZE: usize> Block<'p, 'a, SIZE> {
-    /// Takes the first pairs of streams from it.
-    #[inline]
-    #[must_use]
-    pub fn take(&mut self, pairs: usize) -> Self {
-        let (taken, left) = self.starts.split_at(self.starts.len().min(2 * pairs));
-        self.starts = left;
-        Self {
-            starts: taken,
-            ..*self
-        }
-    }
-
     /// The streams' octets.
     #[inline]
     pub fn each(self) -> impl Iterator<Item = &'a [u8; SIZE]> {

@@ -1,14 +1,17 @@
 //! How 16-bit streams are summed with one multiply-add per two of them.
 //!
-//! A gain is a number of 15 bits in some power of two. Streams are summed from the finest of these
-//! units to the coarsest, and between them the sum is cut to the next: as cutting rounds down and
-//! only the last cut decides, the result is that of the exact sum. In the coarsest units the sum
-//! may wrap as long as one that is beyond full scale still is when it has wrapped: whoever sums
-//! looks at what comes out, and does the rare block that is at full scale in another way.
+//! A gain is a number of 15 bits in some power of two, or the sum of two of those. Streams are
+//! summed from the finest of these units to the coarsest, and between them the sum is cut to the
+//! next: as cutting rounds down and only the last cut decides, the result is that of the exact sum.
+//! Before the sum may overflow, the whole samples in it are carried to a sum of their own.
+//!
+//! Without carrying, the sum in the coarsest units may wrap as long as one that is beyond full scale
+//! still is when it has wrapped: whoever sums looks at what comes out, and does the rare block that
+//! is at full scale in the other way.
 
 use super::gain::GAIN_BITS;
 use super::kernel::places_of;
-use super::plan::{Gains, LIMIT, PAIRS};
+use super::plan::{Gains, LIMIT, SLOTS};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -18,7 +21,9 @@ use alloc::vec::Vec;
 pub struct Factors {
     /// Factors of four samples of each, in turns.
     pub each: [i16; 8],
-    /// Places that the sum so far is shifted by before, as vectors are shifted.
+    /// Places that the sum so far is shifted by before, as vectors are shifted, and what they do not
+    /// look at: the fraction bits of what is carried before that, or 0. If nothing is carried, -1
+    /// stands for no places.
     pub shift: [i64; 2],
 }
 
@@ -27,6 +32,8 @@ pub struct Factors {
 pub struct Steps {
     factors: Vec<Factors>,
     pairs: usize,
+    /// Whether it can be done without carrying.
+    short: bool,
     wraps: bool,
     /// Fraction bits of the first units.
     places: u32,
@@ -39,18 +46,31 @@ impl Steps {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            factors: vec![Factors::default(); PAIRS],
+            factors: vec![Factors::default(); SLOTS / 2],
             pairs: 0,
+            short: false,
             wraps: false,
             places: 1,
             last: [1, 0],
         }
     }
 
-    /// What samples of each pair are multiplied by; nothing if streams cannot be summed so.
+    /// What samples of each pair are multiplied by.
     #[must_use]
     pub fn factors(&self) -> &[Factors] {
         self.factors.get(..self.pairs).unwrap_or(&[])
+    }
+
+    /// Whether it can be done without carrying.
+    #[must_use]
+    pub const fn short(&self) -> bool {
+        self.short
+    }
+
+    /// Fraction bits of the first units, at least one.
+    #[must_use]
+    pub const fn places(&self) -> u32 {
+        self.places
     }
 
     /// Whether sums that are beyond full scale may wrap.
@@ -72,57 +92,80 @@ impl Steps {
     }
 
     /// Works out the steps for streams whose gains, each of four samples in a row, need ever fewer
-    /// fraction bits.
+    /// fraction bits; by twos they are factors in a unit of both.
     pub fn lay(&mut self, streams: &[Gains]) {
-        self.pairs = self.find(streams).unwrap_or(0);
-    }
-
-    fn find(&mut self, streams: &[Gains]) -> Option<usize> {
-        let first = streams.first()?;
-        let mut places = places_of(first.even).max(1);
+        let mut places = streams
+            .first()
+            .map_or(0, |first| places_of(first.even))
+            .max(1);
         self.places = places;
-        // What all factors so far sum to at most, and half a unit.
-        let mut bound = 64;
-        let mut pairs = 0;
-        for pair in streams.chunks(2) {
-            let second = pair.get(1).map_or([0; 8], |second| second.even);
-            let gains = pair.first()?.even.iter().zip(second).take(4);
-            let (mut most, mut sum, mut any) = (0, 0, 0);
-            for (&a, b) in gains.clone() {
-                most = a.max(b).max(most);
-                sum = sum.max(a + b);
-                any |= a | b;
-            }
-            let need = places_of([any]).max(1);
-            // Factors have 15 bits.
-            let fits = |places: u32| most >> (GAIN_BITS - places) < 1 << 15;
-            let with = |bound: i32, places: u32| bound + (sum >> (GAIN_BITS - places));
+        self.short = !streams.is_empty();
+        self.pairs = streams.len() / 2;
+        // What all factors so far sum to at most with half a unit, and with what was gathered of
+        // others when whole samples are carried.
+        let (mut bound, mut carried) = (64, 192);
+        for (pair, factors) in streams.as_chunks().0.iter().zip(&mut self.factors) {
+            let [a, b]: [[i32; 4]; 2] = pair.map(|gains| gains.even.as_chunks().0[0]);
+            let need = places_of(pair[0].even).max(places_of(pair[1].even)).max(1);
             let mut next = places;
-            while next > need && !(fits(next) && with(bound >> (places - next), next) <= LIMIT) {
+            let mut sum = sum_of(a, b, next);
+            while next > need && sum.is_none_or(|sum| (carried >> (places - next)) + sum > LIMIT) {
                 next -= 1;
+                sum = sum_of(a, b, next);
             }
+            // Whoever put the two together saw that they fit.
+            let sum = sum.unwrap_or(LIMIT);
             let shift = places - next;
+            let carry = (carried >> shift) + 1 + sum > LIMIT;
+            factors.shift = match (shift, carry) {
+                (0, false) => [-1, 0],
+                (_, false) => [shift.into(), 0],
+                (_, true) => [shift.into(), places.into()],
+            };
+            if carry {
+                carried = 1 << (places.saturating_sub(15));
+            }
             if shift > 0 {
-                if bound > LIMIT {
-                    return None;
-                }
+                self.short &= bound <= LIMIT;
                 bound = (bound >> shift) + 1;
+                carried = (carried >> shift) + 1;
                 places = next;
             }
-            bound = with(bound, places);
+            bound += sum;
+            carried += sum;
             // Full scale is 2^places here, and what wraps is 2^17.
-            if !fits(places) || bound > LIMIT.max((1 << 17) - (1 << places) - 64) {
-                return None;
-            }
-            let factors = self.factors.get_mut(pairs)?;
-            factors.shift = [shift.into(), 0];
-            for (two, (&a, b)) in factors.each.as_chunks_mut().0.iter_mut().zip(gains) {
+            self.short &= bound <= LIMIT.max((1 << 17) - (1 << places) - 64);
+            for (two, (a, b)) in factors
+                .each
+                .as_chunks_mut()
+                .0
+                .iter_mut()
+                .zip(a.into_iter().zip(b))
+            {
                 *two = [a, b].map(|gain| (gain >> (GAIN_BITS - places)) as i16);
             }
-            pairs += 1;
         }
         self.wraps = bound > LIMIT;
         self.last = [places.into(), 0];
-        Some(pairs)
     }
+}
+
+/// What factors of two streams sum to at most; `None` where any has more than 15 bits.
+#[inline(never)]
+fn sum_of(a: [i32; 4], b: [i32; 4], places: u32) -> Option<i32> {
+    let mut most = 0;
+    for (a, b) in a.into_iter().zip(b) {
+        let [a, b] = [a, b].map(|gain| factor(gain, places));
+        if a.max(b) >= 1 << 15 {
+            return None;
+        }
+        most = most.max(a + b);
+    }
+    Some(most)
+}
+
+/// How large the factor of a gain is in units of so many fraction bits.
+#[must_use]
+pub const fn factor(gain: i32, places: u32) -> i32 {
+    (gain >> (GAIN_BITS - places)).abs()
 }

@@ -48,28 +48,34 @@ impl Tier {
         Self::every().last().copied().unwrap_or(Self::Scalar)
     }
 
-    /// Sums 16-bit streams with 16-bit multiplies into the card's samples; returns the octets done,
-    /// from the first on, none if they are too few. The plain loop does the rest.
+    /// Sums 16-bit streams with 16-bit multiplies, and what was gathered of others, into the card's
+    /// samples; returns the octets done, from the first on, none if they are too few. The plain
+    /// loop does the rest.
     #[inline]
-    pub(super) fn mix_narrow(self, plan: &Plan, starts: &Starts<'_>, out: &mut [u8]) -> usize {
+    pub(super) fn mix_narrow(
+        self,
+        plan: &Plan,
+        starts: &Starts<'_>,
+        gathered: Option<&[i64]>,
+        out: &mut [u8],
+    ) -> usize {
         let mut done = 0;
         #[cfg(target_arch = "x86_64")]
         {
             if let Self::Avx2(token) = self {
                 done = match token.vnni() {
-                    Some(vnni) => call::vnni::narrow(vnni, plan, starts, out),
-                    None => call::v256::narrow(token, plan, starts, out),
+                    Some(vnni) => call::vnni::narrow(vnni, plan, starts, gathered, out),
+                    None => call::v256::narrow(token, plan, starts, gathered, out),
                 };
             }
             if done == 0 && self != Self::Scalar {
-                done = call::v128::narrow((), plan, starts, out);
+                done = call::v128::narrow((), plan, starts, gathered, out);
             }
         }
         done
     }
 
-    /// Sums streams of 16 and of 32 bits, and what was gathered of others, into the card's
-    /// samples; returns the octets done, as above.
+    /// The same of streams of 16 and of 32 bits.
     pub(super) fn mix(
         self,
         plan: &Plan,
@@ -78,8 +84,8 @@ impl Tier {
         sink: Sink,
         out: &mut [u8],
     ) -> usize {
-        if plan.narrow() && gathered.is_none() {
-            return self.mix_narrow(plan, starts[0], out);
+        if plan.narrow() {
+            return self.mix_narrow(plan, starts[0], gathered, out);
         }
         let mut done = 0;
         #[cfg(target_arch = "x86_64")]

@@ -184,7 +184,7 @@ macro_rules! kernel {
             /// The even and the odd ones of eight samples' sums, of the vector that is the `i`th.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn parts(sums: &[i64; 8], i: usize) -> [V; 2] {
+            pub fn parts(sums: &[i64; 8], i: usize) -> [V; 2] {
                 let place = i * LANES % 8 / LANES;
                 let sums = sums.as_chunks::<SUMS>().0;
                 [load(&sums[place]), load(&sums[place + 4 / SUMS])]

@@ -36,6 +36,15 @@ pub mod v128 {
         right32(value: V, count: u32) -> V = _mm_sra_epi32(value, _mm_cvtsi32_si128(count as i32));
         /// The same by a count that lies ready.
         shift32(value: V, count: &[i64; 2]) -> V = _mm_sra_epi32(value, load(count));
+        /// Shifts 64-bit lanes right by a count that lies ready, filling with zeros.
+        down64(value: V, count: &[i64; 2]) -> V = _mm_srl_epi64(value, load(count));
+        /// The even 32-bit lanes of `even` and the odd ones of `odd`.
+        weave32(even: V, odd: V) -> V = {
+            let evens = _mm_set1_epi64x(0xFFFF_FFFF);
+            _mm_or_si128(_mm_and_si128(even, evens), _mm_andnot_si128(evens, odd))
+        };
+        /// Fours of 32-bit lanes in the order in which two vectors of 16-bit lanes are unpacked.
+        quads(pair: [V; 2]) -> [V; 2] = pair;
         /// Eight 16-bit integers in every 128 bits.
         every128(from: &[i16; 8]) -> V = load(from);
         /// The odd 32-bit lanes, each a place early; what is in the odd places is left open.
@@ -91,6 +100,15 @@ pub mod v256 {
             _mm256_srav_epi32(value, _mm256_set1_epi32(count as i32));
         /// The same by a count that lies ready.
         shift32(value: V, count: &[i64; 2]) -> V = _mm256_sra_epi32(value, v128::load(count));
+        /// Shifts 64-bit lanes right by a count that lies ready, filling with zeros.
+        down64(value: V, count: &[i64; 2]) -> V = _mm256_srl_epi64(value, v128::load(count));
+        /// The even 32-bit lanes of `even` and the odd ones of `odd`.
+        weave32(even: V, odd: V) -> V = _mm256_blend_epi32::<0xAA>(even, odd);
+        /// Fours of 32-bit lanes in the order in which two vectors of 16-bit lanes are unpacked.
+        quads(pair: [V; 2]) -> [V; 2] = [
+            _mm256_permute2x128_si256::<0x20>(pair[0], pair[1]),
+            _mm256_permute2x128_si256::<0x31>(pair[0], pair[1]),
+        ];
         /// Eight 16-bit integers in every 128 bits.
         every128(from: &[i16; 8]) -> V = _mm256_broadcastsi128_si256(v128::load(from));
         /// The odd 32-bit lanes, each a place early; what is in the odd places is left open.
