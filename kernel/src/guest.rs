@@ -26,11 +26,10 @@ use stream::{CHUNK, FRAMES, Stream};
 const TURN_MILLIS: u64 = 30;
 /// How long Linux waits for an answer.
 const ANSWER_MILLIS: u64 = 3_000;
-/// How often xenstore is looked at.
-const LOOK_MILLIS: u64 = 1_000;
 /// How long a state is waited for.
 const STATE_MILLIS: u64 = 60_000;
-/// The toolstack wants this domain to end.
+/// Where dom0 orders to play, and to end.
+const GO: &str = "control/go";
 const SHUTDOWN: &str = "control/shutdown";
 const DEVICE: &str = "device/vsnd/0";
 
@@ -62,8 +61,10 @@ impl Waiter for Asleep {
         if time::now() >= self.until {
             return false;
         }
-        // What came before this is seen by the caller's next look, and sooner than it would matter.
-        pause(self.port, 10);
+        // Pending since before the caller's last look: it looks again first.
+        if !event::take(self.port) {
+            event::sleep(Some(self.until));
+        }
         true
     }
 
@@ -87,7 +88,11 @@ pub fn main(boot: &Boot) -> ! {
     let mut store = Blocking::new(&mut client, &mut ring, Asleep { port, until });
     let bit = decimal(boot.options.as_bytes());
     match run(&mut store, port, bit) {
-        Ok(frames) => log!("PLAYED {frames}"),
+        Ok(Played {
+            frames,
+            dry,
+            longest,
+        }) => log!("PLAYED {frames} dry={dry} longest_us={}", longest.0 / 1_000),
         Err(Fault::Store(error)) => log!("FAILED xenstore: {error}"),
         Err(Fault::Nothing(what)) => log!("FAILED no {what}"),
         Err(Fault::Refused(operation, status)) => log!("FAILED {operation}: {status}"),
@@ -96,8 +101,18 @@ pub fn main(boot: &Boot) -> ! {
     hypercall::shutdown(Shutdown::PowerOff)
 }
 
-/// Connects, plays and leaves; the frames that were played.
-fn run(store: &mut Store<'_>, port: LocalPort, bit: Option<u32>) -> Result<u64, Fault> {
+/// What was played, and how well this guest kept its own time.
+#[derive(Default)]
+struct Played {
+    frames: u64,
+    /// Times the buffer was found empty: this guest wrote late.
+    dry: u32,
+    /// The longest time from one look at the buffer to the next.
+    longest: Nanos,
+}
+
+/// Connects, plays and leaves.
+fn run(store: &mut Store<'_>, port: LocalPort, bit: Option<u32>) -> Result<Played, Fault> {
     let mut path = [0; 128];
     let length = store.read("device/vsnd/0/backend", &mut path)?;
     let back = path
@@ -108,46 +123,51 @@ fn run(store: &mut Store<'_>, port: LocalPort, bit: Option<u32>) -> Result<u64, 
     let dom = number(store, "device/vsnd/0/backend-id").and_then(|dom| u16::try_from(dom).ok());
     let dom = DomId(dom.ok_or(Fault::Nothing("backend-id"))?);
     let mut stream = Stream::new(dom)?;
-    await_state(store, port, &state, State::InitWait)?;
+    await_state(store, port, &state, &[State::InitWait])?;
     publish(store, &stream)?;
     set_state(store, State::Initialised)?;
-    await_state(store, port, &state, State::Connected)?;
+    await_state(store, port, &state, &[State::Connected])?;
     set_state(store, State::Connected)?;
     log!("CONNECTED");
-    let frames = match bit {
-        Some(bit) => {
-            while !there(store, "control/go") && !there(store, SHUTDOWN) {
-                pause(port, LOOK_MILLIS);
-            }
-            play(store, port, &mut stream, bit)?
-        }
-        None => {
-            while !there(store, SHUTDOWN) {
-                pause(port, LOOK_MILLIS);
-            }
-            0
-        }
-    };
+    store.begin_watch(GO, "go")?;
+    store.begin_watch(SHUTDOWN, "end")?;
+    let mut ordered = orders(store)?;
+    while !ordered.end && !(ordered.go && bit.is_some()) {
+        store.wait_for_change()?;
+        ordered = orders(store)?;
+    }
+    let mut played = Played::default();
+    if let Some(bit) = bit {
+        play(store, port, &mut stream, bit, &mut played)?;
+    }
     set_state(store, State::Closing)?;
-    await_state(store, port, &state, State::Closed)?;
+    // It waits for the next connection at once, and may be seen doing so only.
+    await_state(store, port, &state, &[State::Closed, State::InitWait])?;
     set_state(store, State::Closed)?;
-    Ok(frames)
+    Ok(played)
 }
 
-/// Plays until it is told to shut down.
+/// Plays until it is told to shut down. Waits for nobody meanwhile but for its own stream's answers:
+/// xenstored may have much to do, and takes longer then than the buffer lasts.
 fn play(
     store: &mut Store<'_>,
     port: LocalPort,
     stream: &mut Stream,
     bit: u32,
-) -> Result<u64, Fault> {
+    told: &mut Played,
+) -> Result<(), Fault> {
     stream.open()?;
     let mut noise = Noise::new(bit);
     let (mut written, mut last, mut end) = (0, false, None);
-    let mut look = time::now();
-    let mut started = false;
+    let mut looked = None;
     loop {
+        let now = time::now();
         let played = stream.played();
+        let before = looked.replace(now);
+        if let (Some(before), None) = (before, end) {
+            told.longest = told.longest.max(Nanos(now.0.saturating_sub(before.0)));
+            told.dry += u32::from(played >= written);
+        }
         while end.is_none() && written + CHUNK <= played + FRAMES {
             // What ends in zeros ends without a slope down to them.
             stream.write(written, || if last { 0 } else { noise.next() })?;
@@ -156,23 +176,21 @@ fn play(
                 end = Some(written);
             }
         }
-        if !started {
+        if before.is_none() {
             stream.start()?;
-            started = true;
         }
         if end.is_some_and(|end| played >= end) {
             break;
         }
-        if time::now() >= look {
-            last |= there(store, SHUTDOWN);
-            look = time::now().plus_millis(LOOK_MILLIS);
-        }
         event::take(port);
-        event::sleep(Some(time::now().plus_millis(TURN_MILLIS)));
+        // Nothing but the order to end changes now; to ask for it would be to wait.
+        last |= store.take_change()?;
+        event::sleep(Some(now.plus_millis(TURN_MILLIS)));
     }
     stream.stop()?;
     stream.close()?;
-    Ok(written - CHUNK)
+    told.frames = written - CHUNK;
+    Ok(())
 }
 
 /// Ones and zeros in one bit of a frame.
@@ -203,11 +221,23 @@ fn number(store: &mut Store<'_>, node: &str) -> Option<u32> {
     decimal(value.get(..length)?)
 }
 
-/// Whether dom0 wrote such an order.
-fn there(store: &mut Store<'_>, order: &str) -> bool {
-    let mut value = [0; 16];
-    let length = store.read(order, &mut value);
-    matches!(length, Ok(length) if length > 0)
+/// What dom0 ordered so far.
+#[derive(Default)]
+struct Orders {
+    go: bool,
+    end: bool,
+}
+
+fn orders(store: &mut Store<'_>) -> Result<Orders, Fault> {
+    let mut orders = Orders::default();
+    store.read_all(&[GO, SHUTDOWN], |index, value| {
+        let there = value.is_ok_and(|value| !value.is_empty());
+        match index {
+            0 => orders.go = there,
+            _ => orders.end = there,
+        }
+    })?;
+    Ok(orders)
 }
 
 fn publish(store: &mut Store<'_>, stream: &Stream) -> Result<(), Fault> {
@@ -237,13 +267,13 @@ fn await_state(
     store: &mut Store<'_>,
     port: LocalPort,
     node: &str,
-    wanted: State,
+    wanted: &[State],
 ) -> Result<(), Fault> {
     let until = time::now().plus_millis(STATE_MILLIS);
     let mut value = [0; 16];
     loop {
         let length = store.read(node, &mut value).unwrap_or(0);
-        if State::parse(value.get(..length).unwrap_or(&[])) == wanted {
+        if wanted.contains(&State::parse(value.get(..length).unwrap_or(&[]))) {
             return Ok(());
         }
         if time::now() >= until {

@@ -14,6 +14,12 @@ small() {
   xl domid s$1 >/run/domid.s$1 2>/dev/null
   return $status
 }
+# had WHEN: what the audio domain and all domains together have had of the processor, in tenths of
+# a second, and when.
+had() {
+  xl list | awk -v when="$1 $(uptime_ms)" 'NR > 1 { all += $NF; if ($1 == "audiodom") own = $NF }
+    END { printf "TIMES %s %d %d\n", when, 10 * own + 0.5, 10 * all + 0.5 }'
+}
 n=0
 while [ $n -lt 32 ]; do small $n || exit; n=$((n + 1)); done
 say "all are created"
@@ -25,6 +31,9 @@ until [ "$(xenstore-ls /local/domain/$id/data/guest | grep -c playing=1)" = 32 ]
   sleep 1
 done
 say "all play"
+had before
+sleep 10
+had after
 # The next one.
 ( until xenstore-ls /local/domain/$id/backend/vsnd | grep 'as many devices'; do usleep 200000; done ) &
 watcher=$!
@@ -32,8 +41,11 @@ small 32 && exit 1
 kill $watcher 2>/dev/null
 sleep 2
 held height
-xenstore-ls /local/domain/$id/data/guest | sed -n 's/.*frames=[0-9]* \(xruns=[0-9]*\) .*/STREAM \1/p'
-xl list | tail -n +2 | wc -l
+n=0
+while [ $n -lt 32 ]; do
+  echo "STREAM s$n $(xenstore-read /local/domain/$id/data/guest/$(cat /run/domid.s$n)/0/stream-0)"
+  n=$((n + 1))
+done
 n=0
 while [ $n -lt 32 ]; do xenstore-write /local/domain/$(cat /run/domid.s$n)/control/shutdown poweroff; n=$((n + 1)); done
 n=0

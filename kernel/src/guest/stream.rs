@@ -166,6 +166,8 @@ impl Stream {
                 event::sleep(Some(time::now().plus_millis(5)));
             }
         }
+        // The one request that was under way is answered. A port left pending would end every sleep.
+        event::take(self.request_port);
         self.requests.copy_out(slot(self.consumed), &mut packet);
         self.consumed = self.consumed.wrapping_add(1);
         self.requests.store(12, self.consumed.wrapping_add(1));

@@ -192,6 +192,15 @@ impl<'a, T: Transport, W: Waiter> Blocking<'a, T, W> {
         Ok(true)
     }
 
+    /// Whether a watch told of a change that nobody has looked at; does not wait.
+    ///
+    /// # Errors
+    /// The transport failed.
+    pub fn take_change(&mut self) -> Result<bool, BlockingError> {
+        while self.take_one()? {}
+        Ok(core::mem::take(&mut self.changed))
+    }
+
     /// Waits until every write that was begun is answered.
     ///
     /// # Errors

@@ -154,6 +154,11 @@ fn a_change_is_waited_for_unless_it_is_older_than_what_was_read() {
     assert_eq!(store.wait_for_change(), Ok(true));
     store.read_all(&["x/state"], each).expect("a value");
     assert_eq!(store.wait_for_change(), Ok(false));
+    assert_eq!(store.take_change(), Ok(false));
+    tape.feed(15, 0, b"x/state\0pci\0");
+    let mut store = Blocking::new(&mut client, &mut tape, Patience(0, 0));
+    assert_eq!(store.take_change(), Ok(true));
+    assert_eq!(store.take_change(), Ok(false));
     tape.feed(5, 5, b"OK\0");
     let mut store = Blocking::new(&mut client, &mut tape, Patience(3, 0));
     assert_eq!(store.begin_unwatch("x/state", "pci"), Ok(()));
