@@ -43,6 +43,10 @@ pub struct Progress {
     /// The guest's count of frames towards the next period.
     towards_period: u64,
     last: Option<Nanos>,
+    /// The last event ended a period and left out frames past its end that are worth an event.
+    cut: bool,
+    /// Whatever is new is told.
+    all: bool,
     /// How long an event is good for.
     fresh: Nanos,
 }
@@ -58,6 +62,8 @@ impl Progress {
             told: 0,
             towards_period: 0,
             last: None,
+            cut: false,
+            all: false,
             // A little longer than from event to event, so that the domain is not woken for nothing.
             fresh: Nanos(nanos_of(early_frames(period, rate) * 13 / 6, rate)),
         }
@@ -66,6 +72,7 @@ impl Progress {
     /// From now on whatever is new is told, a tick after what was told before at the latest.
     pub const fn tell_all(&mut self) {
         self.step = 1;
+        self.all = true;
     }
 
     /// When what was told last is so old that news of any kind are due.
@@ -82,10 +89,12 @@ impl Progress {
         (self.period != 0).then(|| self.told.saturating_add(left + 1))
     }
 
-    /// When the frames up to `position` may be told that the event of just now left out.
+    /// When the frames up to `position` may be told that the event of just now left out. What came
+    /// after it is left to the next, so that many streams do not wake the domain for each other.
     #[must_use]
     pub fn rest(&self, position: u64, now: Nanos) -> Option<Nanos> {
-        let last = self.last.filter(|_| self.news(position))?;
+        let wanted = (self.cut || self.all) && self.news(position);
+        let last = self.last.filter(|_| wanted)?;
         let next = Nanos(last.0.saturating_add(SPACING.0));
         (next > now).then_some(next)
     }
@@ -124,8 +133,9 @@ impl Progress {
         self.period != 0 && position > self.told
     }
 
-    /// Counts an event that was placed, as the guest will.
-    pub fn tell(&mut self, position: u64, now: Nanos) {
+    /// Counts an event that was placed, as the guest will; `reached` is how far it was played.
+    pub fn tell(&mut self, position: u64, reached: u64, now: Nanos) {
+        self.cut = reached.saturating_sub(position) >= u64::from(self.step);
         let news = position.saturating_sub(self.told);
         self.told = self.told.max(position);
         self.last = Some(now);
@@ -149,21 +159,24 @@ mod tests {
     fn a_period_is_over_one_frame_past_it_and_not_at_it() {
         // A step longer than what is missing: only the period's end can make an event due.
         let mut progress = Progress::new(1000, 48_000);
-        progress.tell(990, millis(0));
+        progress.tell(990, 990, millis(0));
         assert_eq!(progress.due(1000, millis(5)), None);
         assert_eq!(progress.due(1001, millis(5)), Some(1001));
-        progress.tell(1001, millis(5));
+        progress.tell(1001, 1001, millis(5));
         assert_eq!(progress.due(1002, millis(9)), None, "one frame of the next");
     }
 
     #[test]
     fn the_end_of_a_period_is_told_as_such_and_what_is_beyond_with_the_next_event() {
         let mut progress = Progress::new(1000, 48_000);
-        progress.tell(900, millis(0));
+        progress.tell(900, 900, millis(0));
         assert_eq!(progress.due(1200, millis(5)), Some(1001));
-        progress.tell(1001, millis(5));
+        let soon = Nanos(500_000);
+        assert_eq!(progress.rest(1200, soon), None, "nothing was left out");
+        progress.tell(1001, 1200, millis(5));
+        assert_eq!(progress.rest(1200, millis(5)), Some(Nanos(5_900_000)));
         assert_eq!(progress.due(1440, millis(10)), Some(1440));
-        progress.tell(1440, millis(10));
+        progress.tell(1440, 1440, millis(10));
         assert_eq!(
             progress.due(4321, millis(70)),
             Some(4001),
@@ -175,7 +188,7 @@ mod tests {
     fn events_are_no_closer_than_a_tick() {
         let mut progress = Progress::new(48, 48_000);
         assert_eq!(progress.due(48, millis(0)), Some(48));
-        progress.tell(48, millis(0));
+        progress.tell(48, 48, millis(0));
         assert_eq!(progress.due(200, Nanos(800_000)), None);
         assert_eq!(progress.due(200, millis(1)), Some(193));
     }
@@ -183,7 +196,7 @@ mod tests {
     #[test]
     fn long_periods_are_told_of_every_millisecond_at_most_and_every_four_at_least() {
         let mut progress = Progress::new(48_000, 48_000);
-        progress.tell(0, millis(0));
+        progress.tell(0, 0, millis(0));
         assert_eq!(progress.due(47, millis(1)), None);
         assert_eq!(progress.due(48, millis(1)), Some(48));
         let stale = progress.stale(millis(1)).unwrap();

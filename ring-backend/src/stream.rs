@@ -382,7 +382,7 @@ impl Stream {
             self.tail = voice.tail_frames();
         }
         if pcm.progress.news(aligned) {
-            self.tell(aligned, desk.world, desk.events, desk.moment.now);
+            self.tell(aligned, aligned, desk.world, desk.events, desk.moment.now);
         }
     }
 }

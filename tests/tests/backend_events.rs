@@ -56,6 +56,35 @@ fn after_dropped_events_the_next_one_has_the_position_of_now() {
     assert!(elapsed - position < 30 * 48, "{position} of {elapsed}");
 }
 
+/// What one is told leaves the others' frames a little older, and that is no reason to wake for them.
+#[test]
+fn streams_that_begin_at_all_times_do_not_wake_the_domain_for_each_other() {
+    const STREAMS: u64 = 32;
+    let mut stage = Stage::new();
+    for dom in 1..=STREAMS {
+        let octets = vec![1; 2 * 48_000 * 4];
+        stage.play(dom as u16, Params::stereo(8192, 2048), octets);
+        stage.run_millis(7);
+    }
+    let notified = |stage: &Stage| -> Vec<u64> {
+        let fronts = stage.players.iter().map(|player| &player.linux.front);
+        let counts = fronts.map(|front| stage.xen.notified(front.dom, front.event_port));
+        counts.collect()
+    };
+    let (polls, told) = (stage.polls, notified(&stage));
+    stage.run_millis(1000);
+    // The mixer's own, and what one stream is worth: a WRITE and a period's end, 24 times each.
+    let most = 400 + STREAMS * 2 * 24;
+    let polls = stage.polls - polls;
+    assert!(polls < most, "{polls} turns, not {most}");
+    let told = notified(&stage).into_iter().zip(told);
+    let told: Vec<u64> = told.map(|(now, then)| now - then).collect();
+    assert!(
+        told.iter().all(|count| (250..700).contains(count)),
+        "{told:?} events of each"
+    );
+}
+
 /// XSA-391: a backend must not storm a guest either.
 #[test]
 fn no_stream_gets_more_than_an_event_a_millisecond() {

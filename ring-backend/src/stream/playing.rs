@@ -193,8 +193,8 @@ impl Stream {
         pcm.held = pcm.held.filter(|&end| moment.now < end);
         let held = pcm.held;
         let position = pcm.position();
-        if let Some(position) = pcm.progress.due(position, moment.now) {
-            self.tell(position, world, events, moment.now);
+        if let Some(due) = pcm.progress.due(position, moment.now) {
+            self.tell(due, position, world, events, moment.now);
         }
         let pcm = self.pcm.as_ref()?;
         let looks = [
@@ -206,10 +206,11 @@ impl Stream {
         looks.into_iter().flatten().min()
     }
 
-    /// Places an event with this position, in frames since OPEN.
+    /// Places an event with this position, in frames since OPEN; `reached` is how far it was played.
     pub(super) fn tell<W: World>(
         &mut self,
         position: u64,
+        reached: u64,
         world: &mut W,
         events: &mut EventChannel<W::Page>,
         now: Nanos,
@@ -217,7 +218,7 @@ impl Stream {
         let Some(pcm) = &mut self.pcm else { return };
         let octets = position.saturating_mul(u64::from(pcm.shape.frame_octets));
         if events.push(world, octets) {
-            pcm.progress.tell(position, now);
+            pcm.progress.tell(position, reached, now);
             self.counters.events += 1;
         } else {
             self.counters.events_dropped += 1;
