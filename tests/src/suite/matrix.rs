@@ -69,8 +69,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Adds a check's findings to the matrix; those of the same feature and setup are replaced, and so is
-/// what was found when the check could not be made.
+/// Adds a check's findings to the matrix, in the place of all that it found on that setup before: a
+/// feature that is not tried any more has no result.
 ///
 /// # Errors
 /// The file cannot be read or written.
@@ -79,26 +79,42 @@ pub fn record(check: &str, setup: Setup, findings: &[Finding]) -> Result<()> {
     let lock = File::create(path.with_extension("lock"))?;
     lock.lock()?;
     let mut rows = read(&path)?;
-    let [guest, kernel, xen] = setup.names();
-    rows.remove(&[check, guest, kernel, xen].map(str::to_string));
+    let setup = setup.names().map(str::to_string);
+    rows.retain(|[_, on @ ..], row| row.check != check || *on != setup);
     for finding in findings {
-        let key = [finding.feature.as_str(), guest, kernel, xen].map(str::to_string);
-        rows.insert(
-            key,
-            (finding.verdict.name().to_string(), finding.detail.clone()),
-        );
+        let [guest, kernel, xen] = setup.clone();
+        let row = Row {
+            check: check.to_string(),
+            result: finding.verdict.name().to_string(),
+            detail: finding.detail.clone(),
+        };
+        rows.insert([finding.feature.clone(), guest, kernel, xen], row);
     }
     let list: Vec<Value> = rows
         .iter()
-        .map(|([feature, guest, kernel, xen], (result, detail))| {
-            json!({ "feature": feature, "guest": guest, "kernel": kernel, "xen": xen, "result": result, "detail": detail })
+        .map(|([feature, guest, kernel, xen], row)| {
+            let Row {
+                check,
+                result,
+                detail,
+            } = row;
+            json!({ "feature": feature, "guest": guest, "kernel": kernel, "xen": xen,
+                "result": result, "detail": detail, "check": check })
         })
         .collect();
     fs::write(&path, format!("{:#}\n", Value::from(list)))?;
     Ok(())
 }
 
-type Rows = BTreeMap<[String; 4], (String, String)>;
+/// What was found, and by which check.
+struct Row {
+    check: String,
+    result: String,
+    detail: String,
+}
+
+/// By feature, guest, kernel and Xen's version.
+type Rows = BTreeMap<[String; 4], Row>;
 
 fn path() -> Result<PathBuf> {
     Ok(rig::root()?.join("matrix.json"))
@@ -112,7 +128,12 @@ fn read(path: &PathBuf) -> Result<Rows> {
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_string();
     let row = |row: &Value| {
         let key = ["feature", "guest", "kernel", "xen"].map(|name| text(row, name));
-        (key, (text(row, "result"), text(row, "detail")))
+        let row = Row {
+            check: text(row, "check"),
+            result: text(row, "result"),
+            detail: text(row, "detail"),
+        };
+        (key, row)
     };
     Ok(list.iter().map(row).collect())
 }
@@ -124,8 +145,8 @@ fn read(path: &PathBuf) -> Result<Rows> {
 pub fn table() -> Result<String> {
     let mut lines =
         vec![["feature", "guest", "kernel", "xen", "result", "detail"].map(str::to_string)];
-    for ([feature, guest, kernel, xen], (result, detail)) in read(&path()?)? {
-        lines.push([feature, guest, kernel, xen, result, detail]);
+    for ([feature, guest, kernel, xen], row) in read(&path()?)? {
+        lines.push([feature, guest, kernel, xen, row.result, row.detail]);
     }
     let width = |column: usize| {
         let cells = lines.iter().map(|line| line[column].chars().count());
