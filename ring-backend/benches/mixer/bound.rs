@@ -6,6 +6,7 @@
 //! products. How many 16-bit multiply-adds the processor does is measured where nothing else is
 //! done: operands in registers, enough of them under way at once.
 
+use crate::job::Run;
 use std::arch::x86_64::*;
 use std::hint::black_box;
 use std::time::Instant;
@@ -60,3 +61,71 @@ fn chains128() {
         black_box(values);
     }
 }
+
+/// A loop that multiplies and adds so many pairs of vectors' samples.
+type Sums = unsafe fn(usize);
+
+/// What the operations cost that 16-bit or, if `wide`, 32-bit streams' `octets` take at least, done
+/// in registers and nothing else with them: of two vectors of 16-bit samples two are unpacked,
+/// multiplied and added; of one vector of 32-bit samples two are multiplied and added, after which
+/// 128-bit vectors take two more, as their multiply knows no sign and looks at even samples alone.
+pub fn arithmetic(octets: usize, wide: bool, avx2: bool) -> Option<Run> {
+    if avx2 && !is_x86_feature_detected!("avx2") {
+        return None;
+    }
+    let sums: Sums = match (wide, avx2) {
+        (false, false) => halves128,
+        (false, true) => halves256,
+        (true, false) => wholes128,
+        (true, true) => wholes256,
+    };
+    let vectors = octets / if avx2 { 32 } else { 16 };
+    let rounds = if wide { vectors } else { vectors / 2 };
+    Some(Box::new(move || {
+        // SAFETY: the processor has what it takes.
+        unsafe { sums(rounds / (CHAINS / 2)) };
+    }))
+}
+
+/// Defines such a loop; sums are what is multiplied, so that nothing is known before.
+macro_rules! sums {
+    ($name:ident, $feature:literal, $every16:ident, |$a:ident, $b:ident, $factor:ident| $next:expr) => {
+        /// # Safety
+        /// The processor has the feature.
+        #[target_feature(enable = $feature)]
+        unsafe fn $name(rounds: usize) {
+            let $factor = black_box($every16(3));
+            let mut values = [[$factor; 2]; CHAINS / 2];
+            for _ in 0..rounds {
+                for value in &mut values {
+                    let [$a, $b] = *value;
+                    *value = $next;
+                }
+            }
+            black_box(values);
+        }
+    };
+}
+
+sums!(halves128, "sse2", _mm_set1_epi16, |a, b, factor| [
+    _mm_add_epi32(a, _mm_madd_epi16(_mm_unpacklo_epi16(a, factor), factor)),
+    _mm_add_epi32(b, _mm_madd_epi16(_mm_unpackhi_epi16(b, factor), factor)),
+]);
+sums!(halves256, "avx2", _mm256_set1_epi16, |a, b, factor| [
+    _mm256_add_epi32(
+        a,
+        _mm256_madd_epi16(_mm256_unpacklo_epi16(a, factor), factor)
+    ),
+    _mm256_add_epi32(
+        b,
+        _mm256_madd_epi16(_mm256_unpackhi_epi16(b, factor), factor)
+    ),
+]);
+sums!(wholes128, "sse2", _mm_set1_epi16, |a, b, factor| [
+    _mm_add_epi64(a, _mm_mul_epu32(_mm_xor_si128(a, factor), factor)),
+    _mm_add_epi64(b, _mm_mul_epu32(_mm_shuffle_epi32::<0xF5>(b), factor)),
+]);
+sums!(wholes256, "avx2", _mm256_set1_epi16, |a, b, factor| [
+    _mm256_add_epi64(a, _mm256_mul_epi32(a, factor)),
+    _mm256_add_epi64(b, _mm256_mul_epi32(b, factor)),
+]);

@@ -1,6 +1,6 @@
 //! The work that is timed.
 
-use crate::{fir, limit, peers, pulse};
+use crate::{bound, fir, limit, peers, pulse};
 use ring_backend::format::SampleFormat;
 use ring_backend::mix::{Input, Mixer, Quality, StreamSpec, Tier, Voice};
 use ring_backend::world::{CardFormat, CardSample};
@@ -21,6 +21,8 @@ pub struct Job {
     volume: Option<i32>,
     /// What it costs to dither alone is looked for, per frame of the card.
     dither: bool,
+    /// What the streams cost beside one that is resampled is looked for, without that one.
+    beside: bool,
 }
 
 /// An engine at work: one call is one block.
@@ -42,6 +44,7 @@ pub fn jobs() -> Vec<Job> {
         drift: None,
         volume: None,
         dither: false,
+        beside: false,
     };
     let resample = |name, format, quality, drift| Job {
         quality,
@@ -59,6 +62,10 @@ pub fn jobs() -> Vec<Job> {
         Job {
             volume: Some(0),
             ..mix("mix_s16_10ms_8_unity", 8, 480, s16, CardSample::S16)
+        },
+        Job {
+            beside: true,
+            ..mix("mix_s16_beside_resampled", 8, 480, s16, CardSample::S16)
         },
         mix("mix_s32_10ms_8", 8, 480, s32, WIDE),
         mix("mix_s32_10ms_64", 64, 480, s32, WIDE),
@@ -97,7 +104,20 @@ impl Job {
 
     /// Whether [`Job::plain`] is to be taken off.
     pub const fn is_more(&self) -> bool {
-        self.dither
+        self.dither || self.beside
+    }
+
+    /// What it is to cost, with 128-bit vectors or, if `avx2`, 256-bit ones.
+    pub fn goal(&self, avx2: bool) -> Option<f64> {
+        let [wide, narrow] = match (self.format, self.frames) {
+            _ if self.dither => [0.4, 0.8],
+            _ if self.resamples() || self.streams < 8 => return None,
+            (SampleFormat::S16Le, 480) => [0.08, 0.14],
+            (SampleFormat::S16Le, _) => [0.10, 0.16],
+            (_, 480) => [0.22, 0.50],
+            _ => [0.24, 0.50],
+        };
+        Some(if avx2 { wide } else { narrow })
     }
 
     fn octets(&self) -> usize {
@@ -121,7 +141,7 @@ impl Job {
                 .flat_map(|word| word[4 - octets..].to_vec())
                 .collect()
         };
-        (0..self.streams).map(ring).collect()
+        (0..=self.streams).map(ring).collect()
     }
 
     /// Volumes from -6 to -18 dB, all different.
@@ -132,7 +152,7 @@ impl Job {
 
     /// The mixer of this crate.
     pub fn ours(&self, tier: Tier) -> Run {
-        self.run(tier, self.dither)
+        self.run(tier, true)
     }
 
     /// The same without what is looked for.
@@ -140,7 +160,7 @@ impl Job {
         self.run(tier, false)
     }
 
-    fn run(&self, tier: Tier, dither: bool) -> Run {
+    fn run(&self, tier: Tier, whole: bool) -> Run {
         let card = CardFormat {
             rate: self.card_rate,
             channels: 2,
@@ -152,9 +172,22 @@ impl Job {
             channels: 2,
         };
         let mut mixer = Mixer::with_tier(card, tier);
-        mixer.set_dither(dither);
-        let mut voices: Vec<Voice> = (0..self.streams)
+        mixer.set_dither(self.dither && whole);
+        // The last one is the one beside which they are.
+        let first = if whole || !self.beside {
+            0
+        } else {
+            self.streams
+        };
+        let streams = first..self.streams + usize::from(self.beside);
+        let mut voices: Vec<Voice> = streams
             .map(|stream| {
+                let rate = if stream == self.streams {
+                    44_100
+                } else {
+                    self.rate
+                };
+                let spec = StreamSpec { rate, ..spec };
                 let mut voice = Voice::new();
                 voice.set_quality(self.quality);
                 voice.set_drift(self.drift);
@@ -169,7 +202,7 @@ impl Job {
         let rings = self.rings();
         let (frames, octets) = (self.frames, self.octets());
         let mut out = vec![0; frames * card.frame_octets()];
-        if self.rate == card.rate {
+        if self.rate == card.rate && !self.beside {
             // As other mixers, it is told once where the streams are.
             let rings = rings.into_iter().map(Vec::leak);
             let voices = voices.leak().iter_mut();
@@ -209,11 +242,46 @@ impl Job {
             let planes = if self.drift.is_some() { 4 } else { 2 };
             return fir::run(taps, planes, self.frames * self.streams, avx2);
         }
-        let wide = self.format == SampleFormat::S32Le;
-        if self.resamples() || self.dither || self.streams < 2 || tier == Tier::Scalar {
-            return None;
-        }
-        limit::mix(self.rings(), self.frames * self.octets(), wide, avx2)
+        self.loops(tier, |job, avx2| {
+            limit::mix(job.streams(), job.block(), job.wide(), avx2, false)
+        })
+    }
+
+    /// The same with a gain of its own for every stream; reading them alone; and the operations
+    /// that their sum takes at least, alone.
+    pub fn bounds(&self, tier: Tier) -> [Option<Run>; 3] {
+        [
+            self.loops(tier, |job, avx2| {
+                limit::mix(job.streams(), job.block(), job.wide(), avx2, true)
+            }),
+            self.loops(tier, |job, avx2| {
+                limit::read(job.streams(), job.block(), avx2)
+            }),
+            self.loops(tier, |job, avx2| {
+                bound::arithmetic(job.streams * job.block(), job.wide(), avx2)
+            }),
+        ]
+    }
+
+    fn loops(&self, tier: Tier, run: impl Fn(&Self, bool) -> Option<Run>) -> Option<Run> {
+        let none = self.resamples() || self.dither || self.streams < 2 || tier == Tier::Scalar;
+        let avx2 = matches!(tier, Tier::Avx2(_));
+        if none { None } else { run(self, avx2) }
+    }
+
+    fn wide(&self) -> bool {
+        self.format == SampleFormat::S32Le
+    }
+
+    /// Octets of a stream in one call.
+    fn block(&self) -> usize {
+        self.frames * self.octets()
+    }
+
+    fn streams(&self) -> Vec<Vec<u8>> {
+        let mut rings = self.rings();
+        rings.truncate(self.streams);
+        rings
     }
 
     const fn taps(&self) -> usize {
@@ -244,16 +312,14 @@ impl Job {
     /// Other engines at the same work; at a ratio that moves, they have one that does not reduce.
     pub fn peers(&self) -> Vec<(String, Run)> {
         // Others have nothing for streams in step.
-        if self.dither || self.resamples() && self.streams > 1 {
+        if self.dither || self.beside || self.resamples() && self.streams > 1 {
             return Vec::new();
         }
         if self.resamples() {
             let from = self.rate + u32::from(self.drift.is_some());
             return peers::resamplers((from, self.card_rate), self.frames);
         }
-        let wide = self.format == SampleFormat::S32Le;
-        let octets = self.frames * self.octets();
-        let run = pulse::mix(self.rings(), octets, wide);
+        let run = pulse::mix(self.streams(), self.block(), self.wide());
         run.map(|run| ("pulseaudio".to_owned(), run))
             .into_iter()
             .collect()

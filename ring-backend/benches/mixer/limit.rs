@@ -1,35 +1,106 @@
 //! The machine's own limit: read, multiply, add, round, pack, and nothing else.
 //!
 //! The loops sum pairs of streams with one gain for all. They keep no gain's low bits, look up no
-//! stream and care for no overflow: no exact mixer can be faster.
+//! stream and care for no overflow: no exact mixer can be faster. The same loops with a gain of its
+//! own for every stream, and a sign for every sample, are what an exact one comes near to.
 
 use crate::job::Run;
 use std::arch::x86_64::*;
 
-/// A loop over streams' octets.
-type Block = unsafe fn(&[Vec<u8>], &mut [u8]);
+/// A loop over streams' octets, with gains for each of them or for each two.
+type Block = unsafe fn(&[Vec<u8>], &[i32], &mut [u8]);
 
 /// The limit for 16-bit or, if `wide`, 32-bit streams; `octets` of each. With 128-bit vectors, or
-/// with 256-bit ones where the processor has them.
-pub fn mix(rings: Vec<Vec<u8>>, octets: usize, wide: bool, avx2: bool) -> Option<Run> {
+/// with 256-bit ones where the processor has them. If `own`, streams have gains of their own.
+pub fn mix(rings: Vec<Vec<u8>>, octets: usize, wide: bool, avx2: bool, own: bool) -> Option<Run> {
     let short = rings.iter().any(|ring| ring.len() < octets);
     if short || !octets.is_multiple_of(64) || avx2 && !is_x86_feature_detected!("avx2") {
         return None;
     }
-    let block: Block = match (wide, avx2) {
-        (false, false) => narrow_sse2,
-        (false, true) => narrow_avx2,
-        (true, false) => wide_sse2,
-        (true, true) => wide_avx2,
+    let block: Block = match (wide, avx2, own) {
+        (false, false, false) => narrow_sse2::<false>,
+        (false, true, false) => narrow_avx2::<false>,
+        (true, false, false) => wide_sse2::<false>,
+        (true, true, false) => wide_avx2::<false>,
+        (false, false, true) => narrow_sse2::<true>,
+        (false, true, true) => narrow_avx2::<true>,
+        (true, false, true) => wide_sse2::<true>,
+        (true, true, true) => wide_avx2::<true>,
     };
+    // In the halves of each, gains of two 16-bit streams.
+    let gains = (0..rings.len()).map(|stream| 4_000 + 77 * stream as i32);
+    let gains: Vec<i32> = gains
+        .map(|gain| {
+            if wide {
+                gain << 8
+            } else {
+                (gain << 16) | (gain + 40)
+            }
+        })
+        .collect();
     let mut out = vec![0_u8; octets];
     Some(Box::new(move || {
         // SAFETY: the processor has what it takes, `out` is of whole vectors, and all rings are at
         // least as long.
-        unsafe { block(&rings, &mut out) };
+        unsafe { block(&rings, &gains, &mut out) };
         std::hint::black_box(&out);
     }))
 }
+
+/// What reading the streams costs alone.
+pub fn read(rings: Vec<Vec<u8>>, octets: usize, avx2: bool) -> Option<Run> {
+    let short = rings.iter().any(|ring| ring.len() < octets);
+    if short || !octets.is_multiple_of(64) || avx2 && !is_x86_feature_detected!("avx2") {
+        return None;
+    }
+    let read = if avx2 { read_avx2 } else { read_sse2 };
+    Some(Box::new(move || {
+        // SAFETY: the processor has what it takes, and all rings are long enough.
+        unsafe { read(&rings, octets) };
+    }))
+}
+
+/// Defines a loop that reads streams in the order in which others sum them.
+macro_rules! reading {
+    ($name:ident, $feature:literal, $octets:literal, $load:ident, $or:ident, $zero:ident) => {
+        /// # Safety
+        /// The processor has the feature, `octets` are whole pairs of vectors, and no ring has
+        /// less.
+        #[target_feature(enable = $feature)]
+        unsafe fn $name(rings: &[Vec<u8>], octets: usize) {
+            let mut any = [$zero(); 2];
+            let mut at = 0;
+            while at < octets {
+                for ring in rings {
+                    for (i, any) in any.iter_mut().enumerate() {
+                        // SAFETY: the vector is within the octets.
+                        let samples = unsafe { $load(ring.as_ptr().add(at + $octets * i).cast()) };
+                        *any = $or(*any, samples);
+                    }
+                }
+                at += 2 * $octets;
+            }
+            std::hint::black_box(any);
+        }
+    };
+}
+
+reading!(
+    read_sse2,
+    "sse2",
+    16,
+    _mm_loadu_si128,
+    _mm_or_si128,
+    _mm_setzero_si128
+);
+reading!(
+    read_avx2,
+    "avx2",
+    32,
+    _mm256_loadu_si256,
+    _mm256_or_si256,
+    _mm256_setzero_si256
+);
 
 /// Defines a loop over pairs of 16-bit streams.
 macro_rules! narrow {
@@ -41,12 +112,13 @@ macro_rules! narrow {
         /// The processor has the feature, `out` is of whole pairs of vectors, and no ring is
         /// shorter.
         #[target_feature(enable = $feature)]
-        unsafe fn $name(rings: &[Vec<u8>], out: &mut [u8]) {
-            let gains = $every16(4_000);
+        unsafe fn $name<const OWN: bool>(rings: &[Vec<u8>], gains: &[i32], out: &mut [u8]) {
+            let all = $every16(4_000);
             let mut at = 0;
             while at < out.len() {
                 let mut sums = [[$every32(1 << 13); 2]; 2];
-                for pair in rings.chunks_exact(2) {
+                for (pair, &gains) in rings.chunks_exact(2).zip(gains) {
+                    let gains = if OWN { $every32(gains) } else { all };
                     for (i, [low, high]) in sums.iter_mut().enumerate() {
                         let at = at + $octets * i;
                         // SAFETY: a vector at `at` is within `out`, than which no ring is shorter.
@@ -106,21 +178,32 @@ narrow!(
 macro_rules! wide {
     (
         $name:ident, $feature:literal, $octets:literal, $load:ident, $store:ident, $every32:ident,
-        $every64:ident, $mul:ident, $add:ident, $down:ident, $up:ident, $and:ident, $or:ident
+        $every64:ident, $mul:ident, $add:ident, $down:ident, $up:ident, $and:ident, $or:ident,
+        $xor:ident, $sign:literal
     ) => {
         /// # Safety
         /// The processor has the feature, `out` is of whole pairs of vectors, and no ring is
         /// shorter.
         #[target_feature(enable = $feature)]
-        unsafe fn $name(rings: &[Vec<u8>], out: &mut [u8]) {
-            let gains = $every32(1_000_000);
+        unsafe fn $name<const OWN: bool>(rings: &[Vec<u8>], gains: &[i32], out: &mut [u8]) {
+            let all = $every32(1_000_000);
+            let half = if OWN && $sign {
+                (1 << 21) - (gains.iter().map(|&gain| i64::from(gain)).sum::<i64>() << 31)
+            } else {
+                1 << 21
+            };
             let mut at = 0;
             while at < out.len() {
-                let mut sums = [[$every64(1 << 21); 2]; 2];
-                for ring in rings {
+                let mut sums = [[$every64(half); 2]; 2];
+                for (ring, &gain) in rings.iter().zip(gains) {
+                    let gains = if OWN { $every32(gain) } else { all };
                     for (i, [even, odd]) in sums.iter_mut().enumerate() {
+                        let from = at + $octets * i;
                         // SAFETY: the vector is within `out`, than which no ring is shorter.
-                        let samples = unsafe { $load(ring.as_ptr().add(at + $octets * i).cast()) };
+                        let mut samples = unsafe { $load(ring.as_ptr().add(from).cast()) };
+                        if OWN && $sign {
+                            samples = $xor(samples, $every32(i32::MIN));
+                        }
                         *even = $add(*even, $mul(samples, gains));
                         *odd = $add(*odd, $mul($down::<32>(samples), gains));
                     }
@@ -150,7 +233,9 @@ wide!(
     _mm_srli_epi64,
     _mm_slli_epi64,
     _mm_and_si128,
-    _mm_or_si128
+    _mm_or_si128,
+    _mm_xor_si128,
+    true
 );
 wide!(
     wide_avx2,
@@ -165,5 +250,7 @@ wide!(
     _mm256_srli_epi64,
     _mm256_slli_epi64,
     _mm256_and_si256,
-    _mm256_or_si256
+    _mm256_or_si256,
+    _mm256_xor_si256,
+    false
 );

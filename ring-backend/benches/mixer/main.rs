@@ -2,9 +2,14 @@
 //!
 //! `cargo bench -p ring-backend` prints one table and writes `target/bench/mixer.json`. Every
 //! number is the least of many short passes, all engines taking turns, so that a busy machine
-//! troubles all alike. Libraries that are not installed are named and left out; instructions are
-//! counted where valgrind is installed, which has no AVX-VNNI: rows named so count AVX2's. With
-//! names behind `--` only rows that contain one are measured, and nothing is written.
+//! troubles all alike. Where streams are summed there is a bound beside the limit, the same loop
+//! with a gain of its own for every stream, and the ratio is to that. Where a goal is missed, it is
+//! told what reading the streams costs alone, and what the fewest operations cost that sum them,
+//! done in registers.
+//!
+//! Libraries that are not installed are named and left out; instructions are counted where valgrind
+//! is installed, which has no AVX-VNNI: rows named so count AVX2's. With names behind `--` only rows
+//! that contain one are measured, and nothing is written.
 
 mod bound;
 mod fir;
@@ -24,6 +29,9 @@ use std::time::Instant;
 /// Passes of each engine, and how long one shall last.
 const PASSES: usize = 60;
 const PASS_NS: f64 = 150_000.0;
+
+/// What a sum of streams is held against beside the limit, all in one measurement.
+const BOUNDS: [&str; 3] = ["own gains", "reading", "arithmetic"];
 
 /// The tiers of one kind are told apart by a word behind the job's name.
 fn word(tier: Tier) -> &'static str {
@@ -95,6 +103,9 @@ struct Row {
     tier: String,
     ours: f64,
     limit: Option<f64>,
+    /// Loops with gains of their own, reading alone, and arithmetic alone.
+    bounds: [Option<f64>; 3],
+    goal: Option<f64>,
     peers: Vec<(String, f64)>,
     instructions: Option<f64>,
 }
@@ -106,6 +117,9 @@ impl Row {
             engines.push(("plain".to_owned(), job.plain(tier)));
         }
         engines.extend(job.limit(tier).map(|run| ("limit".to_owned(), run)));
+        for (name, run) in BOUNDS.into_iter().zip(job.bounds(tier)) {
+            engines.extend(run.map(|run| (name.to_owned(), run)));
+        }
         if tier != Tier::Scalar {
             engines.extend(job.peers());
         }
@@ -115,6 +129,11 @@ impl Row {
             tier: tier.to_string(),
             ours: 0.0,
             limit: None,
+            bounds: [None; 3],
+            goal: match tier {
+                Tier::Scalar => None,
+                _ => job.goal(tier != Tier::Sse2),
+            },
             peers: Vec::new(),
             instructions: instructions(job, tier).map(|count| count / job.units()),
         };
@@ -124,11 +143,30 @@ impl Row {
                 "ours" => row.ours += ns,
                 "plain" => row.ours -= ns,
                 "limit" => row.limit = Some(ns),
-                _ => row.peers.push((engine, ns)),
+                name => match BOUNDS.iter().position(|&bound| bound == name) {
+                    Some(at) => row.bounds[at] = Some(ns),
+                    None => row.peers.push((engine, ns)),
+                },
             }
         }
         row.peers.sort_by(|a, b| a.1.total_cmp(&b.1));
         row
+    }
+
+    /// Where a goal is missed, what shows whether this machine can reach it.
+    fn missed(&self) -> Option<String> {
+        let goal = self.goal.filter(|&goal| self.ours > goal)?;
+        let least = BOUNDS.iter().zip(self.bounds);
+        let least: Vec<_> = least
+            .filter_map(|(name, ns)| Some(format!("{name} {:.3}", ns?)))
+            .collect();
+        Some(format!(
+            "{:<28} {} {:.3} ns, its goal being {goal}: {}",
+            self.name,
+            self.tier,
+            self.ours,
+            least.join(", ")
+        ))
     }
 
     fn json(&self) -> String {
@@ -139,11 +177,15 @@ impl Row {
             .collect();
         format!(
             "{{\"name\": \"{}\", \"tier\": \"{}\", \"ours_ns\": {:.4}, \"limit_ns\": {}, \
+             \"bound_ns\": {}, \"reading_ns\": {}, \"arithmetic_ns\": {}, \
              \"peers\": {{{}}}, \"instructions\": {}}}",
             self.name,
             self.tier,
             self.ours,
             null(self.limit),
+            null(self.bounds[0]),
+            null(self.bounds[1]),
+            null(self.bounds[2]),
             peers.join(", "),
             null(self.instructions)
         )
@@ -157,12 +199,16 @@ impl fmt::Display for Row {
         };
         write!(
             f,
-            "{:<26} {:<7} {:>8.3} {:>8} {:>6} {:>7}",
+            "{:<26} {:<7} {:>8.3} {:>8} {:>8} {:>6} {:>7}",
             self.name,
             self.tier,
             self.ours,
             shown(self.limit, 3),
-            shown(self.limit.map(|limit| self.ours / limit), 2),
+            shown(self.bounds[0], 3),
+            shown(
+                self.bounds[0].or(self.limit).map(|bound| self.ours / bound),
+                2
+            ),
             shown(self.instructions, 3)
         )?;
         match self.peers.first() {
@@ -194,8 +240,8 @@ fn main() -> std::io::Result<()> {
     }
     let mut rows = Vec::new();
     println!(
-        "{:<26} {:<7} {:>8} {:>8} {:>6} {:>7}  best peer (ns per frame and stream)",
-        "", "tier", "ours ns", "limit ns", "ratio", "instr"
+        "{:<26} {:<7} {:>8} {:>8} {:>8} {:>6} {:>7}  best peer (ns per frame and stream)",
+        "", "tier", "ours ns", "limit ns", "bound ns", "ratio", "instr"
     );
     // Names to look at alone, as `cargo bench -p ring-backend -- mix_s16`.
     let wanted: Vec<&String> = arguments
@@ -205,7 +251,7 @@ fn main() -> std::io::Result<()> {
         .collect();
     let asked =
         |job: &Job| wanted.is_empty() || wanted.iter().any(|name| job.name.contains(name.as_str()));
-    let mut bounds = Vec::new();
+    let (mut bounds, mut missed) = (Vec::new(), Vec::new());
     for job in jobs().into_iter().filter(asked) {
         for wide in [false, true] {
             if let (Some(count), Some(ns)) = (job.multiplies(wide), bound::multiply_ns(wide)) {
@@ -223,11 +269,15 @@ fn main() -> std::io::Result<()> {
         {
             let row = Row::measured(&job, tier);
             println!("{row}");
+            missed.extend(row.missed());
             rows.push(row.json());
         }
     }
     for bound in bounds {
         println!("not below: {bound}");
+    }
+    for missed in missed {
+        println!("missed: {missed}");
     }
     for absent in peers::absent().into_iter().chain(pulse::absent()) {
         println!("not installed, left out: {absent}");
