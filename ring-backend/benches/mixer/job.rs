@@ -1,6 +1,6 @@
 //! The work that is timed.
 
-use crate::{bound, fir, limit, peers, pulse};
+use crate::{bound, fir, limit, peers, pulse, spa};
 use ring_backend::format::SampleFormat;
 use ring_backend::mix::{Input, Mixer, Quality, StreamSpec, Tier, Voice};
 use ring_backend::world::{CardFormat, CardSample};
@@ -319,9 +319,13 @@ impl Job {
             let from = self.rate + u32::from(self.drift.is_some());
             return peers::resamplers((from, self.card_rate), self.frames);
         }
-        let run = pulse::mix(self.streams(), self.block(), self.wide());
-        run.map(|run| ("pulseaudio".to_owned(), run))
-            .into_iter()
+        let (block, wide) = (self.block(), self.wide());
+        let runs = [
+            ("pulseaudio", pulse::mix(self.streams(), block, wide)),
+            ("pipewire_no_volume", spa::mix(self.streams(), block, wide)),
+        ];
+        runs.into_iter()
+            .filter_map(|(name, run)| Some((name.to_owned(), run?)))
             .collect()
     }
 }

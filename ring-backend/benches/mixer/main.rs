@@ -18,6 +18,7 @@ mod limit;
 mod more;
 mod peers;
 mod pulse;
+mod spa;
 
 use job::{Job, Run, jobs};
 use ring_backend::mix::Tier;
@@ -279,7 +280,11 @@ fn main() -> std::io::Result<()> {
     for missed in missed {
         println!("missed: {missed}");
     }
-    for absent in peers::absent().into_iter().chain(pulse::absent()) {
+    for absent in peers::absent()
+        .into_iter()
+        .chain(pulse::absent())
+        .chain(spa::absent())
+    {
         println!("not installed, left out: {absent}");
     }
     if !wanted.is_empty() {
