@@ -54,14 +54,6 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// Lets the voice know how the frames that were summed end.
-    pub(super) fn note(&mut self, at: usize, frames: usize) {
-        let octets = frames * self.frame_octets();
-        if let Some(octets) = self.piece(at).get(..octets) {
-            self.voice.place.note(octets);
-        }
-    }
-
     /// The highest sample of the octets as they lie, of 32767.
     #[must_use]
     pub fn peak(&self) -> u16 {

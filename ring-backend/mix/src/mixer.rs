@@ -253,8 +253,9 @@ impl Mixer {
                 count = count.min(OUTPUTS);
             }
             for (input, straight) in inputs.iter().zip(&self.work.straight) {
-                if *straight {
-                    count = count.min(input.piece(at).len() / input.frame_octets().max(1));
+                let (piece, size) = (input.piece(at).len(), input.frame_octets());
+                if *straight && piece < count * size {
+                    count = piece / size.max(1);
                 }
             }
             if count == 0 {
@@ -272,13 +273,16 @@ impl Mixer {
             let (mut halves, mut wholes) = (self.plan.halves(samples), self.plan.wholes(samples));
             for (input, straight) in inputs.iter_mut().zip(&self.work.straight) {
                 if *straight {
-                    input.note(at, count);
-                    let starts = if input.voice.place.wide() {
+                    let piece = input.piece(at);
+                    let place = &mut input.voice.place;
+                    let starts = if place.wide() {
                         &mut wholes
                     } else {
                         &mut halves
                     };
-                    let _ = starts.put(input.voice.place.slot(), input.piece(at));
+                    if let Some(octets) = starts.put(place.slot(), piece) {
+                        place.note(octets);
+                    }
                 }
             }
             for &mates in &self.work.others {
