@@ -2,7 +2,7 @@
 
 use super::convert::OUTPUTS;
 use super::kernel::{Fir, Tier};
-use super::resample::{Cursor, Path};
+use super::path::{Cursor, Path};
 use super::scalar::BLOCK;
 use super::simd::{View, Windows, call, v128 as narrow};
 use super::table::{LANE, SLOPE_BITS};
@@ -19,8 +19,6 @@ macro_rules! kernel {
             const LANES: usize = OCTETS / 2;
             /// Vectors of sixteen taps.
             const PARTS: usize = LANE / LANES;
-            /// Rounds a cross product's partial sum, of which there are four in the end.
-            const HALF: i32 = 32_768 / OCTETS as i32;
 
             /// Makes two channels' outputs of what some taps are. Those are 0 if there are too few.
             #[target_feature(enable = $feature)]
@@ -85,27 +83,24 @@ macro_rules! kernel {
             #[target_feature(enable = $feature)]
             fn pass<const PLANES: usize, const FINE: bool, const L: usize>(
                 fir: &Fir<'_>,
-                mut path: Path,
+                path: Path,
                 channel: usize,
                 taps: Range<usize>,
                 pairs: &mut [[i32; 2]],
             ) -> Option<()> {
                 let rows = fir.table.rows.as_chunks::<PLANES>().0;
                 let rows = rows.get(taps.start / LANE..)?;
-                let samples = fir.samples.get(2 * channel * fir.stride + taps.start..)?;
-                let lanes = taps.len() / LANE;
-                let windows = Windows::<PLANES, L>::new(rows, samples, fir.stride, lanes)?;
                 let row_len = fir.table.plan.shape.taps / LANE;
-                for pair in pairs {
-                    let (row, start, rest) = if PLANES == 4 {
-                        let start = path.advance::<true>();
-                        let (row, rest) = path.nearest();
-                        (row * row_len, start, rest)
-                    } else {
-                        let start = path.advance::<false>();
-                        (path.row(), start, 0)
-                    };
-                    *pair = output::<PLANES, FINE, L>(windows.at(row, start)?, rest);
+                let samples = fir.samples.get(2 * channel * fir.stride + taps.start..)?;
+                let windows = Windows::<PLANES, L>::new(
+                    (rows, row_len),
+                    (samples, fir.stride),
+                    taps.len() / LANE,
+                    path,
+                    pairs,
+                )?;
+                for (pair, view, rest) in windows {
+                    *pair = output::<PLANES, FINE, L>(view, rest);
                 }
                 Some(())
             }
@@ -114,11 +109,11 @@ macro_rules! kernel {
             #[inline]
             #[target_feature(enable = $feature)]
             fn output<const PLANES: usize, const FINE: bool, const L: usize>(
-                view: View<'_, '_, PLANES, L>,
+                view: View<'_, PLANES, L>,
                 rest: i16,
             ) -> [i32; 2] {
                 let vector = |lane: &[i16; LANE], part| load(&lane.as_chunks::<LANES>().0[part]);
-                let (mut sums, mut crosses) = ([every32(0); 2], [every32(HALF); 2]);
+                let (mut sums, mut crosses) = ([every32(0); 2], [every32(0); 2]);
                 let mut slopes = [[every32(0); 2]; PARTS];
                 for lane in 0..view.lanes() {
                     let (row, samples) = view.lane(lane);
@@ -145,7 +140,9 @@ macro_rules! kernel {
                 }
                 let (mut sums, crosses) = (fours32(sums), fours32(crosses));
                 for i in 0..PARTS {
-                    sums[i] = add32(sums[i], right32(crosses[i], 12));
+                    // Of each cross product's sum a half is rounded up.
+                    let cross = add32(crosses[i], every32(1 << 11));
+                    sums[i] = add32(sums[i], right32(cross, 12));
                 }
                 let mut values = total(sums);
                 if PLANES == 4 {
@@ -187,7 +184,7 @@ fn change(slopes: narrow::V, rest: i16) -> narrow::V {
 /// Makes `frames` frames of each stream's interleaved outputs, in units of 2^-29.
 pub fn fir(tier: Tier, fir: &Fir<'_>, cursor: &Cursor, frames: usize, out: &mut [i32]) {
     let plan = &fir.table.plan;
-    let path = cursor.path(plan, plan.shape.taps / LANE);
+    let path = cursor.path(plan);
     for tap in (0..plan.shape.taps).step_by(BLOCK) {
         let taps = tap..(tap + BLOCK).min(plan.shape.taps);
         for channel in (0..fir.streams * fir.channels).step_by(2) {

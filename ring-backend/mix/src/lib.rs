@@ -35,6 +35,7 @@ mod mixer;
 mod narrow;
 mod noise;
 mod pairs;
+mod path;
 mod plan;
 mod resample;
 mod scalar;

@@ -5,6 +5,7 @@
 
 use super::filter::{Family, Shape, TIME_BITS};
 use super::kernel::Tier;
+use super::path::{BETWEEN_BITS, Cursor};
 use super::table::{Plan, Tables};
 
 /// Samples of history per voice, all channels together.
@@ -18,10 +19,6 @@ const NAMED: [u32; 13] = [
     192_000,
 ];
 
-/// Fraction bits of a position where it is not a row's.
-const BETWEEN_BITS: u32 = 40;
-const HALF_A_ROW: i64 = 1 << (BETWEEN_BITS - 1);
-
 /// How much work resampling may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Quality {
@@ -31,99 +28,6 @@ pub enum Quality {
     Best,
     /// 30 frames of filter, 0.36 ms at 44.1 kHz: 110 dB to 18 kHz.
     Light,
-}
-
-/// The position of the next output between input frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// In `1 / den` input frames; below 0 only before the first frame.
-    phase: i64,
-    step: i64,
-    den: i64,
-}
-
-impl Cursor {
-    /// The way of the next outputs through the table of `plan`. Where every position has a row,
-    /// rows count `length`.
-    #[inline(never)]
-    #[must_use]
-    pub const fn path(&self, plan: &Plan, length: usize) -> Path {
-        let Self { phase, step, den } = *self;
-        let (rows, half) = if plan.between {
-            (plan.rows as i64, HALF_A_ROW)
-        } else {
-            (length as i64, 0)
-        };
-        Path {
-            phase: phase.rem_euclid(den) * rows + half,
-            part: step % den * rows,
-            span: den * rows,
-            whole: (step / den) as usize,
-            start: phase.div_euclid(den) as usize,
-        }
-    }
-
-    /// Advances past `outputs` outputs.
-    pub const fn skip(&mut self, outputs: usize) {
-        self.phase = (self.phase + outputs as i64 * self.step).rem_euclid(self.den);
-    }
-
-    /// Input frames that the next `outputs` outputs take.
-    #[must_use]
-    pub const fn frames_for(&self, outputs: usize) -> usize {
-        if outputs <= 1 << 16 {
-            // At most 2^46 per step.
-            return (self.phase + outputs as i64 * self.step).div_euclid(self.den) as usize;
-        }
-        let end = self.phase as i128 + outputs as i128 * self.step as i128;
-        end.div_euclid(self.den as i128) as usize
-    }
-}
-
-/// Positions of outputs, one after the other, in a stream and a table.
-#[derive(Clone, Copy, Debug)]
-pub struct Path {
-    /// Rows; between them with [`BETWEEN_BITS`] fraction bits, and half a row more.
-    phase: i64,
-    /// How many more the next output is at, beside whole frames.
-    part: i64,
-    /// How many a frame has.
-    span: i64,
-    /// Frames from output to output, rounded down.
-    whole: usize,
-    /// The frame where the output's filter begins, less than none only at first.
-    start: usize,
-}
-
-impl Path {
-    /// Moves on to the next output, and tells where in the stream its filter begins.
-    #[inline]
-    pub fn advance<const BETWEEN: bool>(&mut self) -> usize {
-        // Which outputs are a frame further is hard to foretell: no branch.
-        self.phase += self.part;
-        let half = if BETWEEN { HALF_A_ROW } else { 0 };
-        let more = self.phase >= self.span + half;
-        self.phase -= if more { self.span } else { 0 };
-        self.start = self.start.wrapping_add(self.whole + usize::from(more));
-        self.start
-    }
-
-    /// The row of this position, where every position has one.
-    #[inline]
-    #[must_use]
-    pub const fn row(&self) -> usize {
-        self.phase as usize
-    }
-
-    /// The nearest row, and how far on from it in rows with 16 fraction bits, where positions are
-    /// not rows' only.
-    #[inline]
-    #[must_use]
-    pub const fn nearest(&self) -> (usize, i16) {
-        let row = (self.phase >> BETWEEN_BITS) as usize;
-        let rest = (self.phase >> (BETWEEN_BITS - 16)) as u16;
-        (row, (rest ^ 0x8000) as i16)
-    }
 }
 
 /// One stream's resampler.
@@ -156,8 +60,8 @@ impl Resampler {
                 between: false,
             },
             rates: (1, 1),
-            start: IDENTITY,
-            cursor: IDENTITY,
+            start: Cursor::IDENTITY,
+            cursor: Cursor::IDENTITY,
             channels: 0,
             high: [0; HISTORY],
             low: [0; HISTORY],
@@ -340,12 +244,6 @@ impl Resampler {
         }
     }
 }
-
-const IDENTITY: Cursor = Cursor {
-    phase: 0,
-    step: 1,
-    den: 1,
-};
 
 /// The table of a ratio.
 fn plan(from: u32, to: u32, channels: usize, quality: Quality, drifts: bool) -> Plan {

@@ -1,7 +1,7 @@
 //! What every tier computes, in plain integers: the specification of the fast ones.
 
 use super::kernel::{Direct, Fir, Sink, accumulator_slot};
-use super::resample::Cursor;
+use super::path::Cursor;
 use super::table::{LANE, change};
 use core::ops::Range;
 
@@ -40,16 +40,14 @@ pub fn gather(samples: &[i32], gains: &[i32; 8], channels: usize, from: usize, s
 /// Makes `frames` frames of each stream's interleaved outputs, in units of 2^-29.
 pub fn fir(fir: &Fir<'_>, cursor: &Cursor, frames: usize, out: &mut [i32]) {
     let plan = fir.table.plan;
-    let mut path = cursor.path(&plan, 1);
+    let mut path = cursor.path(&plan);
     for frame in 0..frames {
-        let (start, row, rest);
-        if plan.between {
-            start = path.advance::<true>();
-            (row, rest) = path.nearest();
+        let start = path.advance();
+        let (row, rest) = if plan.between {
+            path.nearest()
         } else {
-            start = path.advance::<false>();
-            (row, rest) = (path.row(), 0);
-        }
+            (path.row(), 0)
+        };
         for channel in 0..fir.streams * fir.channels {
             let place = fir.place(channel) + frame * fir.channels;
             let Some(sample) = out.get_mut(place) else {

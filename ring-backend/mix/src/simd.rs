@@ -6,9 +6,8 @@
 #![allow(unsafe_code)]
 
 use super::kernel::{Fir, Sink};
+use super::path::Path;
 use super::plan::{Plan, SLOTS};
-use super::resample::Path;
-use super::table::{LANE, Sixteen};
 use super::{convolve, narrow, noise, wide};
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 use core::marker::PhantomData;
@@ -16,8 +15,10 @@ use core::{ops::Range, ptr::NonNull};
 
 #[macro_use]
 mod operations;
+mod windows;
 
 pub use operations::{Lane, vnni};
+pub use windows::{View, Windows};
 
 /// Declares a width's vectors, and those operations that differ in the intrinsic's name alone.
 macro_rules! width {
@@ -358,94 +359,5 @@ impl<'p, 'a, const SIZE: usize> Block<'p, 'a, SIZE> {
             // SAFETY: as above.
             pair.map(|start| unsafe { start.add(self.at).cast().as_ref() })
         })
-    }
-}
-
-/// Rows of coefficients, and the high and low samples of two channels.
-pub struct Windows<'a, const PLANES: usize, const L: usize> {
-    rows: NonNull<[Sixteen; PLANES]>,
-    samples: NonNull<i16>,
-    /// Samples from plane to plane.
-    stride: usize,
-    lanes: usize,
-    /// Where the last row and the last window begin.
-    last: [usize; 2],
-    of: PhantomData<&'a [i16]>,
-}
-
-/// Sixteen taps: their coefficients, and the high and low samples of two channels.
-pub type Window<'a, const PLANES: usize> = (&'a [Sixteen; PLANES], [[&'a [i16; LANE]; 2]; 2]);
-
-impl<'a, const PLANES: usize, const L: usize> Windows<'a, PLANES, L> {
-    /// Rows, and planes of `stride` samples each, through windows of `lanes` lanes, which are `L`
-    /// if that is not 0; `None` where there are too few.
-    #[inline]
-    #[must_use]
-    pub fn new(
-        rows: &'a [[Sixteen; PLANES]],
-        samples: &'a [i16],
-        stride: usize,
-        lanes: usize,
-    ) -> Option<Self> {
-        let planes = stride.checked_mul(3)?;
-        let all = planes.checked_add(lanes.checked_mul(LANE)?)?;
-        let last = [
-            rows.len().checked_sub(lanes)?,
-            samples.len().checked_sub(all)?,
-        ];
-        let windows = Self {
-            rows: NonNull::from(rows).cast(),
-            samples: NonNull::from(samples).cast(),
-            stride,
-            lanes,
-            last,
-            of: PhantomData,
-        };
-        (lanes > 0 && (L == 0 || L == lanes)).then_some(windows)
-    }
-
-    /// The lanes from `row` and from sample `start` on; `None` where they would end beyond.
-    #[inline]
-    #[must_use]
-    pub fn at(&self, row: usize, start: usize) -> Option<View<'_, 'a, PLANES, L>> {
-        let view = View {
-            of: self,
-            row,
-            start,
-        };
-        (row <= self.last[0] && start <= self.last[1]).then_some(view)
-    }
-}
-
-/// What an output is made of; made by [`Windows::at`] alone, which saw that `row` has its lanes,
-/// and that there are as many of samples, there and one, two and three strides further on.
-pub struct View<'w, 'a, const PLANES: usize, const L: usize> {
-    of: &'w Windows<'a, PLANES, L>,
-    row: usize,
-    start: usize,
-}
-
-impl<'a, const PLANES: usize, const L: usize> View<'_, 'a, PLANES, L> {
-    /// How many lanes there are; at least one.
-    #[inline]
-    #[must_use]
-    pub const fn lanes(&self) -> usize {
-        if L == 0 { self.of.lanes } else { L }
-    }
-
-    /// A lane, or the last one.
-    #[inline]
-    #[must_use]
-    pub fn lane(&self, lane: usize) -> Window<'a, PLANES> {
-        let lane = lane.min(self.lanes() - 1);
-        // SAFETY: all of it is borrowed for 'a, and this is one of the lanes.
-        unsafe {
-            let sample = |plane| {
-                let at = self.start + lane * LANE + plane * self.of.stride;
-                self.of.samples.add(at).cast().as_ref()
-            };
-            let planes = [[sample(0), sample(1)], [sample(2), sample(3)]];
-            (self.of.rows.add(self.row + lane).as_ref(), planes)
-        }
     }
 }

@@ -3,8 +3,8 @@
 #[cfg(target_arch = "x86_64")]
 use super::convolve;
 use super::kernel::{Fir, Sink, Tier};
+use super::path::Cursor;
 use super::plan::Plan;
-use super::resample::Cursor;
 use super::scalar;
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Starts, call};
