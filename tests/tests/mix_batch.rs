@@ -121,9 +121,23 @@ fn streams_in_step_sound_as_each_does_alone() {
         ..stream(format, 44_100, 2, drift, from, dry)
     };
     let never = usize::MAX;
-    let scenes: [&[Scene]; 6] = [
+    let scenes: [&[Scene]; 7] = [
         // Two and two, and one that is left over.
         &[stream(F::S32Le, 44_100, 2, None, 0, never); 5],
+        // A lane for each channel, of eight that are folded as well, and two that are left over.
+        &[
+            stream(F::S16Le, 44_100, 2, None, 0, never),
+            stream(F::S32Le, 44_100, 2, None, 0, 9),
+            stream(F::S16Le, 44_100, 8, None, 0, never),
+            stream(F::S16Le, 44_100, 2, None, 0, never),
+            stream(F::S16Le, 48_000, 2, None, 0, never),
+            stream(F::S16Le, 44_100, 2, None, 0, 11),
+            stream(F::S16Le, 44_100, 2, None, 0, never),
+            stream(F::S16Le, 44_100, 2, None, 0, never),
+            stream(F::S16Le, 44_100, 2, None, 0, never),
+            stream(F::S16Le, 44_100, 2, None, 0, never),
+            stream(F::S16Le, 44_100, 2, None, 0, never),
+        ],
         // Some begin later, at another phase, and one runs dry.
         &[
             stream(F::S16Le, 44_100, 2, None, 0, 9),

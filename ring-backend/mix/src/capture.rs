@@ -90,7 +90,7 @@ impl Mixer {
                 input: &mut input,
                 taken: &mut taken,
             };
-            bench.gather(stream, None, count, sums);
+            bench.gather(&mut [stream], count, sums);
             input.voice.gains = gains;
             input.voice.fresh = false;
             let heard = work.scratch.samples(samples);

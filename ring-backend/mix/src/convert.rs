@@ -1,11 +1,15 @@
 //! The long way into the mix: decode, mend, fold, resample, spread, and add with a gain.
 
 use super::MAX_CHANNELS;
+use super::columns::{self, COLUMNS, Channels, Columns, Record};
 use super::gain::Gain;
 use super::input::Input;
 use super::kernel::{Fir, Tier, accumulator_slot};
 use super::resample::HISTORY;
-use super::table::Tables;
+use super::scalar::BLOCK;
+use super::simd::{Avx2, call};
+use super::table::{Plan, Tables};
+use super::unfold::unfold;
 use super::voice::Voice;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -18,52 +22,50 @@ const INPUTS: usize = 256;
 /// channel where two are looked at together and one is odd; more than two streams of stereo.
 const PLANES: usize = 2 * (HISTORY / 7 * 8 + INPUTS * MAX_CHANNELS);
 
-/// Whether there is room for two streams of so many channels, with so many taps.
+/// Records of streams in step: of as many frames of filter and new ones as [`OUTPUTS`] outputs
+/// take from 44.1 to 48 kHz.
+const RECORDS: usize = 192;
+
+/// How many streams of so many channels there is room for at once.
 #[must_use]
-pub const fn fits_two(channels: usize, taps: usize) -> bool {
-    channels <= MAX_CHANNELS / 4 && 4 * channels * (taps + INPUTS) <= PLANES
+pub const fn fit(channels: usize, plan: &Plan) -> usize {
+    let taps = plan.shape.taps;
+    if channels == 2 && taps <= BLOCK && !plan.between {
+        COLUMNS
+    } else if channels <= MAX_CHANNELS / 4 && 4 * channels * (taps + INPUTS) <= PLANES {
+        2
+    } else {
+        1
+    }
 }
 
-/// Memory for one stream, or two in step, at a time.
+/// Memory for streams that are converted at a time.
 pub struct Scratch {
-    decoded: Vec<i32>,
-    folded: Vec<i32>,
+    /// What is to be folded.
+    unfolded: Vec<i32>,
+    /// A stream's history, if it has one, and new frames.
+    frames: Vec<i32>,
     resampled: Vec<i32>,
     spread: Vec<i32>,
     /// Planes to resample.
     planes: Vec<i16>,
+    /// Records to resample.
+    records: Vec<Record>,
+    /// What becomes of them.
+    channels: Vec<Channels>,
 }
 
 impl Scratch {
     pub fn new() -> Self {
         Self {
-            decoded: vec![0; INPUTS * MAX_CHANNELS],
-            folded: vec![0; INPUTS * MAX_CHANNELS],
+            unfolded: vec![0; INPUTS * MAX_CHANNELS],
+            frames: vec![0; HISTORY + INPUTS * MAX_CHANNELS],
             resampled: vec![0; OUTPUTS * MAX_CHANNELS],
             spread: vec![0; OUTPUTS * MAX_CHANNELS],
             planes: vec![0; PLANES],
+            records: vec![Default::default(); RECORDS],
+            channels: vec![Default::default(); OUTPUTS],
         }
-    }
-
-    /// What was decoded or `folded`, and room for more channels.
-    fn taken(&mut self, folded: bool) -> (&mut [i32], &mut [i32]) {
-        let taken = if folded {
-            &mut self.folded
-        } else {
-            &mut self.decoded
-        };
-        (taken, &mut self.spread)
-    }
-
-    /// The same, and planes from sample `at` on.
-    fn taken_and_planes(&mut self, folded: bool, at: usize) -> (&mut [i32], &mut [i16]) {
-        let taken = if folded {
-            &mut self.folded
-        } else {
-            &mut self.decoded
-        };
-        let planes = self.planes.get_mut(at..).unwrap_or(&mut []);
-        (taken, planes)
     }
 
     /// Room for as many samples, at most those of [`OUTPUTS`] frames.
@@ -93,51 +95,67 @@ fn part<T>(of: &mut [T], len: usize) -> &mut [T] {
 }
 
 impl Bench<'_> {
-    /// Adds `count` frames, at most [`OUTPUTS`], of a stream whose first `taken` frames are used,
-    /// and of one in step with it.
-    pub fn gather<'s, 'a>(
-        &mut self,
-        mut stream: Stream<'s, 'a>,
-        mut mate: Option<Stream<'s, 'a>>,
-        count: usize,
-        sums: &mut [i64],
-    ) {
-        let voice = &stream.input.voice;
+    /// Adds `count` frames, at most [`OUTPUTS`], of a stream, of which some frames are used, and
+    /// of those that are in step with it.
+    pub fn gather(&mut self, streams: &mut [Stream<'_, '_>], count: usize, sums: &mut [i64]) {
+        let Some(voice) = streams.first().map(|stream| &*stream.input.voice) else {
+            return;
+        };
         if voice.spec.is_none() {
             return;
         }
         let channels = voice.matrix.inputs().min(voice.matrix.outputs());
-        let samples = count * channels;
-        if !voice.resamples {
-            let folded = self.take(&mut stream, count);
-            let (from, spread) = self.scratch.taken(folded);
-            let from = part(from, samples);
-            deliver(self.tier, stream.input.voice, from, spread, 0, sums);
+        if voice.resamples {
+            let together = fit(channels, &voice.resampler.plan());
+            if let Tier::Avx2(token) = self.tier
+                && together == COLUMNS
+                && streams.len() >= columns::LEAST
+            {
+                self.gather_columns(token, streams, count, sums);
+                return;
+            }
+            for streams in streams.chunks_mut(together.min(2)) {
+                self.gather_resampled(streams, channels, count, sums);
+            }
             return;
         }
+        for stream in streams {
+            self.take(stream, count, 0);
+            let Scratch { frames, spread, .. } = &mut *self.scratch;
+            let from = part(frames, count * channels);
+            deliver(self.tier, stream.input.voice, from, spread, 0, sums);
+        }
+    }
+
+    /// Adds frames of one stream that is resampled, or of two in step.
+    fn gather_resampled(
+        &mut self,
+        streams: &mut [Stream<'_, '_>],
+        channels: usize,
+        count: usize,
+        sums: &mut [i64],
+    ) {
+        let samples = count * channels;
         let mut done = 0;
-        while done < count {
-            let resampler = &stream.input.voice.resampler;
+        while let (Some(first), true) = (streams.first(), done < count) {
+            let resampler = &first.input.voice.resampler;
             let outputs = resampler.outputs_within(INPUTS).clamp(1, count - done);
             let frames = resampler.frames_for(outputs);
             let stride = resampler.taps() + frames;
             let (plan, mut cursor) = (resampler.plan(), *resampler.cursor());
-            let (mut fine, mut streams) = (false, 0);
-            for stream in [Some(&mut stream), mate.as_mut()].into_iter().flatten() {
-                let folded = self.take(stream, frames);
-                let planes = 2 * channels * stride;
-                let (new, to) = self.scratch.taken_and_planes(folded, streams * planes);
-                let new = part(new, frames * channels);
-                let resampler = &mut stream.input.voice.resampler;
-                fine |= resampler.unfold(self.tier, new, to, stride);
-                resampler.keep(to, stride, frames);
-                streams += 1;
+            let mut fine = false;
+            for (index, stream) in streams.iter_mut().enumerate() {
+                self.take_with_past(stream, frames, stride * channels);
+                let Scratch { frames, planes, .. } = &mut *self.scratch;
+                let planes = planes.get_mut(index * 2 * channels * stride..);
+                let frames = part(frames, stride * channels);
+                fine |= unfold(self.tier, frames, channels, planes.unwrap_or_default());
             }
             let Scratch {
                 resampled, planes, ..
             } = &mut *self.scratch;
             // A stream's outputs lie where they would without the other.
-            let out = part(resampled, streams * samples);
+            let out = part(resampled, streams.len() * samples);
             if let (Some(table), Some(out)) = (
                 self.tables.get(plan, self.budget),
                 out.get_mut(done * channels..),
@@ -147,7 +165,7 @@ impl Bench<'_> {
                     samples: planes,
                     stride,
                     channels,
-                    streams,
+                    streams: streams.len(),
                     room: samples,
                     fine,
                 };
@@ -156,7 +174,7 @@ impl Bench<'_> {
                 resampled.fill(0);
             }
             cursor.skip(outputs);
-            for stream in [Some(&mut stream), mate.as_mut()].into_iter().flatten() {
+            for stream in &mut *streams {
                 *stream.input.voice.resampler.cursor_mut() = cursor;
             }
             done += outputs;
@@ -164,32 +182,121 @@ impl Bench<'_> {
         let Scratch {
             resampled, spread, ..
         } = &mut *self.scratch;
-        let streams = [Some(stream), mate].into_iter().flatten();
-        for (stream, from) in streams.zip(resampled.chunks_exact_mut(samples.max(1))) {
+        for (stream, from) in streams
+            .iter_mut()
+            .zip(resampled.chunks_exact(samples.max(1)))
+        {
             deliver(self.tier, stream.input.voice, from, spread, 2, sums);
         }
     }
 
-    /// Decodes and mends `frames` frames and, where the card has fewer channels, folds them with
-    /// their gains; whether that was so.
-    #[inline(never)]
-    fn take(&mut self, stream: &mut Stream<'_, '_>, frames: usize) -> bool {
-        let Stream { input, taken } = stream;
+    /// Adds frames of stereo streams in step, with a lane to each channel.
+    fn gather_columns(
+        &mut self,
+        token: Avx2,
+        streams: &mut [Stream<'_, '_>],
+        count: usize,
+        sums: &mut [i64],
+    ) {
+        let mut done = 0;
+        while let (Some(first), true) = (streams.first(), done < count) {
+            let resampler = &first.input.voice.resampler;
+            let most = RECORDS.saturating_sub(resampler.taps() + 3).min(INPUTS);
+            let outputs = resampler.outputs_within(most).clamp(1, count - done);
+            let frames = resampler.frames_for(outputs);
+            let stride = resampler.taps() + frames;
+            let (plan, mut cursor) = (resampler.plan(), *resampler.cursor());
+            let mut fine = false;
+            let size = columns::records(stride);
+            for (column, stream) in streams.iter_mut().enumerate() {
+                self.take_with_past(stream, frames, 2 * stride);
+                let Scratch {
+                    frames, records, ..
+                } = &mut *self.scratch;
+                let (records, frames) = (part(records, size), part(frames, 2 * (size + 1)));
+                fine |= call::columns::lay(token, frames.as_chunks().0, column, records);
+            }
+            let Scratch {
+                channels, records, ..
+            } = &mut *self.scratch;
+            let out = channels.get_mut(done..done + outputs).unwrap_or_default();
+            if let Some(table) = self.tables.get(plan, self.budget) {
+                let path = cursor.path(&plan);
+                let columns = Columns {
+                    table,
+                    records: part(records, size),
+                    fine,
+                };
+                call::columns::outputs(token, &columns, path, out);
+            } else {
+                out.fill(Default::default());
+            }
+            cursor.skip(outputs);
+            for stream in &mut *streams {
+                *stream.input.voice.resampler.cursor_mut() = cursor;
+            }
+            done += outputs;
+        }
         let Scratch {
-            decoded, folded, ..
+            channels,
+            spread,
+            frames,
+            ..
         } = &mut *self.scratch;
+        let mut gains = Channels::default();
+        let places = gains.as_flattened_mut().as_chunks_mut().0.iter_mut();
+        for ((column, stream), gains) in streams.iter_mut().enumerate().zip(places) {
+            let voice = &mut *stream.input.voice;
+            let (inputs, outputs) = (voice.matrix.inputs(), voice.matrix.outputs());
+            if inputs == outputs && !voice.gains.moving() {
+                let [left, right, ..] = voice.gains.now();
+                *gains = [left, right].map(|gain| gain.bits() << 2);
+                continue;
+            }
+            let from = part(frames, 2 * count);
+            for (to, channels) in from.as_chunks_mut().0.iter_mut().zip(&*channels) {
+                let pairs = channels.as_flattened().as_chunks::<2>().0;
+                *to = pairs.get(column).copied().unwrap_or_default();
+            }
+            deliver(self.tier, voice, from, spread, 2, sums);
+        }
+        call::columns::gather(token, &gains, channels, sums);
+    }
+
+    /// Has history and then `frames` new frames lie in one place, `samples` in all, and keeps
+    /// what will be history.
+    fn take_with_past(&mut self, stream: &mut Stream<'_, '_>, frames: usize, samples: usize) {
+        let past = stream.input.voice.resampler.past();
+        if let Some(to) = self.scratch.frames.get_mut(..past.len()) {
+            to.copy_from_slice(past);
+        }
+        let past = past.len();
+        self.take(stream, frames, past);
+        let all = part(&mut self.scratch.frames, samples);
+        stream.input.voice.resampler.keep(all);
+    }
+
+    /// Decodes and mends `frames` frames and, where the card has fewer channels, folds them with
+    /// their gains; they lie from sample `at` on.
+    #[inline(never)]
+    fn take(&mut self, stream: &mut Stream<'_, '_>, frames: usize, at: usize) {
+        let Stream { input, taken } = stream;
         let (inputs, outputs) = (input.voice.matrix.inputs(), input.voice.matrix.outputs());
-        let decoded = part(decoded, frames * inputs);
+        let to = self.scratch.frames.get_mut(at..).unwrap_or_default();
+        let decoded = if inputs > outputs {
+            part(&mut self.scratch.unfolded, frames * inputs)
+        } else {
+            part(&mut *to, frames * inputs)
+        };
         let present = input.read(taken, decoded);
         let voice = &mut *input.voice;
         voice.unsettle();
         voice.recall();
         voice.mend.run(decoded, present);
-        if inputs <= outputs {
-            return false;
+        if inputs > outputs {
+            let decoded = part(&mut self.scratch.unfolded, frames * inputs);
+            fold(voice, decoded, to);
         }
-        fold(voice, decoded, folded);
-        true
     }
 }
 

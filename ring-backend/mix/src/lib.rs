@@ -17,6 +17,7 @@ mod capture;
 pub mod card;
 #[cfg(target_arch = "x86_64")]
 mod carry;
+mod columns;
 mod convert;
 #[cfg(target_arch = "x86_64")]
 mod convolve;
@@ -44,6 +45,7 @@ mod simd;
 mod steps;
 mod table;
 mod tier;
+mod unfold;
 mod voice;
 #[cfg(target_arch = "x86_64")]
 mod wide;

@@ -49,7 +49,7 @@ pub(super) struct Work {
 
 impl Mixer {
     /// A mixer for a card, with the fastest inner loops that this processor runs. Takes all the
-    /// memory it will ever need: about 570 KB.
+    /// memory it will ever need: about 600 KB.
     #[must_use]
     pub fn new(card: CardFormat) -> Self {
         Self::with_tier(card, Tier::detected())
@@ -285,16 +285,15 @@ impl Mixer {
                     }
                 }
             }
-            for &mates in &self.work.others {
-                let (stream, mate) = mates.streams(inputs, &mut self.work.taken);
-                let Some(stream) = stream else { continue };
+            for mates in &self.work.others {
+                let mut streams = mates.streams(inputs, &mut self.work.taken);
                 let mut bench = Bench {
                     tier: self.tier,
                     tables: &mut self.tables,
                     budget: &mut budget,
                     scratch: &mut self.work.scratch,
                 };
-                bench.gather(stream, mate, count, sums);
+                bench.gather(&mut streams, count, sums);
             }
             let octets = at * frame_octets..(at + count) * frame_octets;
             if let Some(out) = out.get_mut(octets) {

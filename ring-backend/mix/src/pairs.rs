@@ -1,40 +1,38 @@
-//! Streams that are resampled in step, by twos: a coefficient that is read serves both.
+//! Streams that are resampled in step, together: a coefficient that is read serves all of them.
 
-use super::convert::{Stream, fits_two};
+use super::columns::COLUMNS;
+use super::convert::{Stream, fit};
 use super::input::Input;
 
-/// Streams that wait for one in step with them, at most: looking costs every stream that much.
+/// Streams that wait for others in step with them, at most: looking costs every stream that much.
 const WAITING: usize = 8;
 
-/// Of the inputs that are not summed as they lie, one or two.
-#[derive(Clone, Copy, Debug)]
-pub struct Mates {
-    first: u8,
-    /// After the first.
-    second: Option<u8>,
-}
+/// Some of the inputs that are not summed as they lie, in order.
+#[derive(Clone, Debug)]
+pub struct Mates(heapless::Vec<u8, COLUMNS>);
 
 impl Mates {
     /// The streams, of which some frames are used.
     pub fn streams<'s, 'a>(
-        self,
+        &self,
         inputs: &'s mut [Input<'a>],
         taken: &'s mut [usize],
-    ) -> (Option<Stream<'s, 'a>>, Option<Stream<'s, 'a>>) {
-        let mut streams = inputs.iter_mut().zip(taken).skip(usize::from(self.first));
-        let mut next = |skipped| {
-            let (input, taken) = streams.nth(skipped)?;
-            Some(Stream { input, taken })
-        };
-        let first = next(0);
-        let second = self
-            .second
-            .and_then(|at| next(usize::from(at - self.first) - 1));
-        (first, second)
+    ) -> heapless::Vec<Stream<'s, 'a>, COLUMNS> {
+        let mut streams = inputs.iter_mut().zip(taken);
+        let mut found = heapless::Vec::new();
+        let mut at = 0;
+        for index in self.0.iter().map(|&index| usize::from(index)) {
+            let skipped = index.saturating_sub(at);
+            at = index + 1;
+            if let Some((input, taken)) = streams.nth(skipped) {
+                let _ = found.push(Stream { input, taken });
+            }
+        }
+        found
     }
 }
 
-/// Finds those of `inputs` that are not `straight`, two in step together.
+/// Finds those of `inputs` that are not `straight`, those in step together.
 pub fn pair<const N: usize>(
     inputs: &[Input<'_>],
     straight: &[bool],
@@ -51,19 +49,24 @@ pub fn pair<const N: usize>(
         let voice = &*input.voice;
         let channels = voice.matrix.inputs().min(voice.matrix.outputs());
         let resamples = voice.spec.is_some() && voice.resamples;
-        let shares = resamples && fits_two(channels, voice.resampler.taps());
-        if shares {
+        let most = if resamples {
+            fit(channels, &voice.resampler.plan())
+        } else {
+            1
+        };
+        if most > 1 {
             let in_step = |&&place: &&usize| {
-                let first = mates
-                    .get(place)
-                    .and_then(|it| inputs.get(usize::from(it.first)));
+                let first = mates.get(place).and_then(|it| it.0.first());
+                let first = first.and_then(|&first| inputs.get(usize::from(first)));
                 first.is_some_and(|first| first.voice.resampler.in_step_with(&voice.resampler))
             };
             if let Some(&place) = waiting.iter().find(in_step) {
-                if let Some(first) = mates.get_mut(place) {
-                    first.second = Some(index);
+                if let Some(Mates(members)) = mates.get_mut(place) {
+                    let _ = members.push(index);
+                    if members.len() >= most {
+                        waiting.retain(|&other| other != place);
+                    }
                 }
-                waiting.retain(|&other| other != place);
                 continue;
             }
             if waiting.is_full() {
@@ -71,9 +74,8 @@ pub fn pair<const N: usize>(
             }
             let _ = waiting.push_back(mates.len());
         }
-        let _ = mates.push(Mates {
-            first: index,
-            second: None,
-        });
+        let mut members = heapless::Vec::new();
+        let _ = members.push(index);
+        let _ = mates.push(Mates(members));
     }
 }

@@ -1,10 +1,10 @@
 //! Where a stream is between its own frames, and which filter takes it from there.
 //!
-//! A resampler holds the last frames of its stream in two planes per channel, the high 16 bits of
-//! each sample and 12 bits below them, as 16-bit multiplies want them.
+//! A resampler holds the last frames of its stream. For a while they are laid out beside new ones
+//! in two planes per channel, the high 16 bits of each sample and 12 bits below them, as 16-bit
+//! multiplies want them.
 
 use super::filter::{Family, Shape, TIME_BITS};
-use super::kernel::Tier;
 use super::path::{BETWEEN_BITS, Cursor};
 use super::table::{Plan, Tables};
 
@@ -38,10 +38,8 @@ pub struct Resampler {
     start: Cursor,
     cursor: Cursor,
     channels: usize,
-    high: [i16; HISTORY],
-    low: [i16; HISTORY],
-    /// Frames since a low part was not 0, at least.
-    coarse: usize,
+    /// Interleaved, as many as there are taps.
+    past: [i32; HISTORY],
 }
 
 impl Resampler {
@@ -63,9 +61,7 @@ impl Resampler {
             start: Cursor::IDENTITY,
             cursor: Cursor::IDENTITY,
             channels: 0,
-            high: [0; HISTORY],
-            low: [0; HISTORY],
-            coarse: 0,
+            past: [0; HISTORY],
         }
     }
 
@@ -115,8 +111,7 @@ impl Resampler {
     /// Forgets the past.
     pub fn reset(&mut self) {
         self.cursor = self.start;
-        self.high.fill(0);
-        self.low.fill(0);
+        self.past.fill(0);
     }
 
     /// Frames of filter.
@@ -188,59 +183,22 @@ impl Resampler {
         (u128::from(frames) * den).div_ceil(step) as u64
     }
 
-    /// Lays out history and then `frames` new interleaved frames in two planes of `stride`
-    /// samples per channel: high parts and low parts. Returns whether any low part is not 0.
-    #[inline(never)]
-    pub fn unfold(&mut self, tier: Tier, new: &[i32], samples: &mut [i16], stride: usize) -> bool {
-        let (taps, channels) = (self.taps(), self.channels);
-        let pasts = [&self.high, &self.low];
-        let mut any = false;
-        let mut done = 0;
-        if let (2, Some(samples)) = (channels, samples.get_mut(..4 * stride)) {
-            let mut planes = samples.chunks_exact_mut(stride.max(1));
-            let news = [(); 4].map(|()| planes.next().and_then(|it| it.get_mut(taps..)));
-            (done, any) = tier.part(new.as_chunks().0, news.map(Option::unwrap_or_default));
-        }
-        for (index, plane) in samples.chunks_exact_mut(stride.max(1)).enumerate() {
-            let (channel, low) = (index / 2, index % 2);
-            let past = pasts[low].get(channel * taps..(channel + 1) * taps);
-            let (Some(past), true) = (past, channel < channels) else {
-                break;
-            };
-            let (to, rest) = plane.split_at_mut(taps.min(stride));
-            if to.len() == past.len() {
-                to.copy_from_slice(past);
-            }
-            let frames = new.chunks_exact(channels).skip(done);
-            for (frame, to) in frames.zip(rest.iter_mut().skip(done)) {
-                let sample = frame.get(channel).copied().unwrap_or(0);
-                let below = (sample >> 4) & 0xFFF;
-                any |= below != 0;
-                *to = if low == 0 { sample >> 16 } else { below } as i16;
-            }
-        }
-        let fine = any || self.coarse < taps;
-        self.coarse = if any {
-            0
-        } else {
-            self.coarse.saturating_add(new.len() / channels.max(1))
-        };
-        fine
+    /// The samples of history, interleaved.
+    #[must_use]
+    pub fn past(&self) -> &[i32] {
+        let len = self.taps() * self.channels;
+        self.past.get(..len).unwrap_or(&[])
     }
 
-    /// Keeps the newest frames of planes that hold `frames` new ones.
-    #[inline(never)]
-    pub fn keep(&mut self, samples: &[i16], stride: usize, frames: usize) {
-        let taps = self.taps();
-        let mut planes = samples.chunks_exact(stride.max(1));
-        for channel in 0..self.channels {
-            let to = channel * taps..(channel + 1) * taps;
-            for past in [&mut self.high, &mut self.low] {
-                let new = planes.next().and_then(|new| new.get(frames..frames + taps));
-                if let (Some(past), Some(new)) = (past.get_mut(to.clone()), new) {
-                    past.copy_from_slice(new);
-                }
-            }
+    /// Keeps the newest of frames that begin with the history.
+    pub fn keep(&mut self, frames: &[i32]) {
+        let len = self.taps() * self.channels;
+        let newest = frames
+            .len()
+            .checked_sub(len)
+            .and_then(|at| frames.get(at..));
+        if let (Some(past), Some(newest)) = (self.past.get_mut(..len), newest) {
+            past.copy_from_slice(newest);
         }
     }
 }

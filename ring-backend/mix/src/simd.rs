@@ -5,6 +5,7 @@
 //! [`Tier`](super::Tier) vouches for, or a view of octets and samples that were counted before.
 #![allow(unsafe_code)]
 
+use super::columns::{Channels, Columns, Record};
 use super::kernel::{Fir, Sink};
 use super::path::Path;
 use super::plan::{Plan, SLOTS};
@@ -230,6 +231,18 @@ pub mod call {
 
     entries!(v128, ());
     entries!(v256, Avx2);
+
+    /// Calls into the code that has lanes for eight streams.
+    pub mod columns {
+        use super::*;
+
+        entry!(Avx2, crate::columns::lay as lay(
+            frames: &[[i32; 2]], column: usize, records: &mut [Record]) -> bool);
+        entry!(Avx2, crate::columns::outputs as outputs(
+            columns: &Columns<'_>, path: Path, out: &mut [Channels]));
+        entry!(Avx2, crate::columns::gather as gather(
+            gains: &Channels, out: &[Channels], sums: &mut [i64]));
+    }
 
     /// Calls into the code that needs AVX-VNNI.
     pub mod vnni {

@@ -87,7 +87,7 @@ pub mod v128 {
 /// Of 256-bit vectors.
 pub mod v256 {
     use crate::simd::v128;
-    use crate::simd::v256::{V, add32, madd16};
+    use crate::simd::v256::{V, add32, add64, madd16};
     use core::arch::x86_64::*;
 
     operations! { "avx2",
@@ -141,6 +141,28 @@ pub mod v256 {
             _mm256_packs_epi32(pair[0], pair[1]),
             _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7),
         );
+        /// The vector's 64-bit lanes.
+        pieces(value: V) -> [[i32; 2]; 4] = {
+            let [a, b] = v128::halves64(_mm256_castsi256_si128(value));
+            let [c, d] = v128::halves64(_mm256_extracti128_si256::<1>(value));
+            [a, b, c, d]
+        };
+        /// A pair of 16-bit integers in every 32-bit lane.
+        spread(pair: &[i16; 2]) -> V =
+            _mm256_set1_epi32(i32::from(pair[0] as u16) | i32::from(pair[1]) << 16);
+        /// Swaps each two 32-bit lanes.
+        swap32(value: V) -> V = _mm256_shuffle_epi32::<0b10_11_00_01>(value);
+        /// The sums of all 64-bit lanes of each of four vectors.
+        across64(of: [V; 4]) -> V = {
+            let (a, b) = (twos64(of[0], of[1]), twos64(of[2], of[3]));
+            add64(
+                _mm256_permute2x128_si256::<0x20>(a, b),
+                _mm256_permute2x128_si256::<0x31>(a, b),
+            )
+        };
+        /// The sums of each two 64-bit lanes of two vectors, in turns, within 128 bits.
+        twos64(a: V, b: V) -> V =
+            add64(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
         /// Four sums of each of two vectors, the first one's first.
         fours32(pair: [V; 2]) -> [V; 1] = [add32(
             _mm256_permute2x128_si256::<0x20>(pair[0], pair[1]),
