@@ -52,7 +52,7 @@ pub struct Scratch {
     /// Records to resample.
     records: Vec<Record>,
     /// What becomes of them.
-    channels: Vec<Channels>,
+    laned: Vec<Channels>,
 }
 
 impl Scratch {
@@ -64,7 +64,7 @@ impl Scratch {
             spread: vec![0; OUTPUTS * MAX_CHANNELS],
             planes: vec![0; PLANES],
             records: vec![Default::default(); RECORDS],
-            channels: vec![Default::default(); OUTPUTS],
+            laned: vec![Default::default(); OUTPUTS],
         }
     }
 
@@ -107,15 +107,19 @@ impl Bench<'_> {
         let channels = voice.matrix.inputs().min(voice.matrix.outputs());
         if voice.resamples {
             let together = fit(channels, &voice.resampler.plan());
-            if let Tier::Avx2(token) = self.tier
-                && together == COLUMNS
-                && streams.len() >= columns::LEAST
-            {
-                self.gather_columns(token, streams, count, sums);
-                return;
-            }
-            for streams in streams.chunks_mut(together.min(2)) {
-                self.gather_resampled(streams, channels, count, sums);
+            let lanes = match self.tier {
+                Tier::Avx2(token) if together == COLUMNS && streams.len() >= columns::LEAST => {
+                    Some(token)
+                }
+                _ => None,
+            };
+            let size = if lanes.is_some() {
+                together
+            } else {
+                together.min(2)
+            };
+            for streams in streams.chunks_mut(size) {
+                self.gather_resampled(streams, lanes, channels, count, sums);
             }
             return;
         }
@@ -127,10 +131,12 @@ impl Bench<'_> {
         }
     }
 
-    /// Adds frames of one stream that is resampled, or of two in step.
+    /// Adds frames of one stream that is resampled, or of those in step: of two, or of as many as
+    /// have `lanes` of their own.
     fn gather_resampled(
         &mut self,
         streams: &mut [Stream<'_, '_>],
+        lanes: Option<Avx2>,
         channels: usize,
         count: usize,
         sums: &mut [i64],
@@ -139,45 +145,79 @@ impl Bench<'_> {
         let mut done = 0;
         while let (Some(first), true) = (streams.first(), done < count) {
             let resampler = &first.input.voice.resampler;
-            let outputs = resampler.outputs_within(INPUTS).clamp(1, count - done);
+            let taps = resampler.taps();
+            let most = match lanes {
+                Some(_) => (RECORDS - columns::records(1)).saturating_sub(taps),
+                None => INPUTS,
+            };
+            let outputs = resampler.outputs_within(most).clamp(1, count - done);
             let frames = resampler.frames_for(outputs);
-            let stride = resampler.taps() + frames;
+            let stride = taps + frames;
             let (plan, mut cursor) = (resampler.plan(), *resampler.cursor());
             let mut fine = false;
             for (index, stream) in streams.iter_mut().enumerate() {
                 self.take_with_past(stream, frames, stride * channels);
-                let Scratch { frames, planes, .. } = &mut *self.scratch;
-                let planes = planes.get_mut(index * 2 * channels * stride..);
-                let frames = part(frames, stride * channels);
-                fine |= unfold(self.tier, frames, channels, planes.unwrap_or_default());
+                let Scratch {
+                    frames,
+                    planes,
+                    records,
+                    ..
+                } = &mut *self.scratch;
+                fine |= if let Some(token) = lanes {
+                    let records = part(records, columns::records(stride));
+                    call::columns::lay(token, frames.as_chunks().0, index, records)
+                } else {
+                    let planes = planes.get_mut(index * 2 * channels * stride..);
+                    let frames = part(frames, stride * channels);
+                    unfold(self.tier, frames, channels, planes.unwrap_or_default())
+                };
             }
             let Scratch {
-                resampled, planes, ..
+                resampled,
+                planes,
+                records,
+                laned,
+                ..
             } = &mut *self.scratch;
-            // A stream's outputs lie where they would without the other.
-            let out = part(resampled, streams.len() * samples);
-            if let (Some(table), Some(out)) = (
-                self.tables.get(plan, self.budget),
-                out.get_mut(done * channels..),
-            ) {
-                let fir = Fir {
-                    table,
-                    samples: planes,
-                    stride,
-                    channels,
-                    streams: streams.len(),
-                    room: samples,
-                    fine,
-                };
-                self.tier.fir(&fir, &cursor, outputs, out);
-            } else {
-                resampled.fill(0);
+            match (self.tables.get(plan, self.budget), lanes) {
+                (Some(table), Some(token)) => {
+                    let columns = Columns {
+                        table,
+                        records: part(records, columns::records(stride)),
+                        fine,
+                    };
+                    let out = laned.get_mut(done..done + outputs).unwrap_or_default();
+                    call::columns::outputs(token, &columns, cursor.path(&plan), out);
+                }
+                (Some(table), None) => {
+                    let fir = Fir {
+                        table,
+                        samples: planes,
+                        stride,
+                        channels,
+                        streams: streams.len(),
+                        room: samples,
+                        fine,
+                    };
+                    // A stream's outputs lie where they would without the other.
+                    let out = part(resampled, streams.len() * samples);
+                    let out = out.get_mut(done * channels..).unwrap_or_default();
+                    self.tier.fir(&fir, &cursor, outputs, out);
+                }
+                (None, _) => {
+                    resampled.fill(0);
+                    laned.fill(Channels::default());
+                }
             }
             cursor.skip(outputs);
             for stream in &mut *streams {
                 *stream.input.voice.resampler.cursor_mut() = cursor;
             }
             done += outputs;
+        }
+        if let Some(token) = lanes {
+            self.deliver_lanes(token, streams, count, sums);
+            return;
         }
         let Scratch {
             resampled, spread, ..
@@ -190,81 +230,43 @@ impl Bench<'_> {
         }
     }
 
-    /// Adds frames of stereo streams in step, with a lane to each channel.
-    fn gather_columns(
+    /// Adds outputs that lie in lanes to the sums: all at once, but for those whose gains move or
+    /// whose channels are not the card's.
+    fn deliver_lanes(
         &mut self,
         token: Avx2,
         streams: &mut [Stream<'_, '_>],
         count: usize,
         sums: &mut [i64],
     ) {
-        let mut done = 0;
-        while let (Some(first), true) = (streams.first(), done < count) {
-            let resampler = &first.input.voice.resampler;
-            let most = RECORDS.saturating_sub(resampler.taps() + 3).min(INPUTS);
-            let outputs = resampler.outputs_within(most).clamp(1, count - done);
-            let frames = resampler.frames_for(outputs);
-            let stride = resampler.taps() + frames;
-            let (plan, mut cursor) = (resampler.plan(), *resampler.cursor());
-            let mut fine = false;
-            let size = columns::records(stride);
-            for (column, stream) in streams.iter_mut().enumerate() {
-                self.take_with_past(stream, frames, 2 * stride);
-                let Scratch {
-                    frames, records, ..
-                } = &mut *self.scratch;
-                let (records, frames) = (part(records, size), part(frames, 2 * (size + 1)));
-                fine |= call::columns::lay(token, frames.as_chunks().0, column, records);
-            }
-            let Scratch {
-                channels, records, ..
-            } = &mut *self.scratch;
-            let out = channels.get_mut(done..done + outputs).unwrap_or_default();
-            if let Some(table) = self.tables.get(plan, self.budget) {
-                let path = cursor.path(&plan);
-                let columns = Columns {
-                    table,
-                    records: part(records, size),
-                    fine,
-                };
-                call::columns::outputs(token, &columns, path, out);
-            } else {
-                out.fill(Default::default());
-            }
-            cursor.skip(outputs);
-            for stream in &mut *streams {
-                *stream.input.voice.resampler.cursor_mut() = cursor;
-            }
-            done += outputs;
-        }
         let Scratch {
-            channels,
+            laned,
             spread,
             frames,
             ..
         } = &mut *self.scratch;
-        let mut gains = Channels::default();
-        let places = gains.as_flattened_mut().as_chunks_mut().0.iter_mut();
-        for ((column, stream), gains) in streams.iter_mut().enumerate().zip(places) {
+        let mut all_gains = Channels::default();
+        let places = all_gains.as_flattened_mut().as_chunks_mut().0.iter_mut();
+        for ((column, stream), to) in streams.iter_mut().enumerate().zip(places) {
             let voice = &mut *stream.input.voice;
-            let (inputs, outputs) = (voice.matrix.inputs(), voice.matrix.outputs());
-            if inputs == outputs && !voice.gains.moving() {
+            if voice.matrix.inputs() == voice.matrix.outputs() && !voice.gains.moving() {
                 let [left, right, ..] = voice.gains.now();
-                *gains = [left, right].map(|gain| gain.bits() << 2);
+                *to = [left, right].map(|gain| gain.bits() << 2);
                 continue;
             }
             let from = part(frames, 2 * count);
-            for (to, channels) in from.as_chunks_mut().0.iter_mut().zip(&*channels) {
+            for (to, channels) in from.as_chunks_mut().0.iter_mut().zip(&*laned) {
                 let pairs = channels.as_flattened().as_chunks::<2>().0;
                 *to = pairs.get(column).copied().unwrap_or_default();
             }
             deliver(self.tier, voice, from, spread, 2, sums);
         }
-        call::columns::gather(token, &gains, channels, sums);
+        call::columns::gather(token, &all_gains, laned, sums);
     }
 
     /// Has history and then `frames` new frames lie in one place, `samples` in all, and keeps
     /// what will be history.
+    #[inline(never)]
     fn take_with_past(&mut self, stream: &mut Stream<'_, '_>, frames: usize, samples: usize) {
         let past = stream.input.voice.resampler.past();
         if let Some(to) = self.scratch.frames.get_mut(..past.len()) {

@@ -30,7 +30,8 @@ macro_rules! kernel {
                 pairs: &mut [[i32; 2]],
             ) {
                 let pass = match (fir.table.plan.between, fir.fine, taps.len() / LANE) {
-                    (true, _, 4) => pass::<4, true, 4>,
+                    // Where lanes have two vectors it gains nothing.
+                    (true, _, 4) if PARTS == 1 => pass::<4, true, 4>,
                     (true, _, _) => pass::<4, true, 0>,
                     (_, true, 4) => pass::<2, true, 4>,
                     (_, true, 2) => pass::<2, true, 2>,
@@ -115,8 +116,7 @@ macro_rules! kernel {
                 let vector = |lane: &[i16; LANE], part| load(&lane.as_chunks::<LANES>().0[part]);
                 let (mut sums, mut crosses) = ([every32(0); 2], [every32(0); 2]);
                 let mut slopes = [[every32(0); 2]; PARTS];
-                for lane in 0..view.lanes() {
-                    let (row, samples) = view.lane(lane);
+                for (row, samples) in view.each() {
                     for part in 0..PARTS {
                         let (a, b) = (vector(&row[0].0, part), vector(&row[1].0, part));
                         let mut slope = every32(0);

@@ -56,16 +56,14 @@ pub fn pair<const N: usize>(
         };
         if most > 1 {
             let in_step = |&&place: &&usize| {
-                let first = mates.get(place).and_then(|it| it.0.first());
+                let members = mates.get(place).map_or(&[][..], |it| &it.0);
+                let first = members.first().filter(|_| members.len() < most);
                 let first = first.and_then(|&first| inputs.get(usize::from(first)));
                 first.is_some_and(|first| first.voice.resampler.in_step_with(&voice.resampler))
             };
             if let Some(&place) = waiting.iter().find(in_step) {
                 if let Some(Mates(members)) = mates.get_mut(place) {
                     let _ = members.push(index);
-                    if members.len() >= most {
-                        waiting.retain(|&other| other != place);
-                    }
                 }
                 continue;
             }

@@ -45,6 +45,7 @@ impl Cursor {
     }
 
     /// Input frames that the next `outputs` outputs take.
+    #[inline(never)]
     #[must_use]
     pub const fn frames_for(&self, outputs: usize) -> usize {
         if outputs <= 1 << 16 {
@@ -83,30 +84,43 @@ impl Path {
         self.start
     }
 
-    /// The highest row, and the last place in the stream, that the next `outputs` outputs come to;
-    /// `None` where they leave the stream.
+    /// The highest row, and the last place in the stream, that the next `outputs` outputs come to,
+    /// one at least; `None` where they leave the stream.
     ///
     /// Vectors are read there unchecked. Phases stay below the span, for they begin there and no
     /// part is more. So places grow by one for every span that there is in all parts.
+    #[inline(never)]
     #[must_use]
-    pub fn last<const BETWEEN: bool>(&self, outputs: usize) -> Option<(usize, usize)> {
+    pub fn last(&self, between: bool, outputs: usize) -> Option<(usize, usize)> {
         if self.phase >= self.span || self.part > self.span || self.span > 1 << 62 {
             return None;
         }
-        let place = |outputs: usize| {
-            let whole = (self.whole as u64).checked_mul(outputs as u64)?;
+        let mut end = None;
+        for outputs in [1, outputs.max(1)] {
+            let whole = self.whole.checked_mul(outputs)?;
             let parts = self.part.checked_mul(outputs as u64)?;
             let spans = self.phase.checked_add(parts)? / self.span;
-            let more = i64::try_from(whole.checked_add(spans)?).ok()?;
-            usize::try_from((self.start as i64).checked_add(more)?).ok()
-        };
-        place(1)?;
-        let row = if BETWEEN {
+            let more = i64::try_from(whole.checked_add(spans as usize)?).ok()?;
+            end = usize::try_from((self.start as i64).checked_add(more)?).ok();
+            end?;
+        }
+        let row = if between {
             (self.span - 1 + HALF_A_ROW) >> BETWEEN_BITS
         } else {
             self.span - 1
         };
-        Some((row as usize, place(outputs.max(1))?))
+        Some((row as usize, end?))
+    }
+
+    /// The same where a row has a length: [`Path::row`] is where one begins.
+    #[must_use]
+    pub fn in_units(self, of: u64) -> Option<Self> {
+        Some(Self {
+            phase: self.phase.checked_mul(of)?,
+            part: self.part.checked_mul(of)?,
+            span: self.span.checked_mul(of)?,
+            ..self
+        })
     }
 
     /// The row of this position, where every position has one.

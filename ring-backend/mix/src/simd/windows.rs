@@ -23,27 +23,47 @@ pub struct View<'a, const PLANES: usize, const L: usize> {
 pub type Window<'a, const PLANES: usize> = (&'a [Sixteen; PLANES], [[&'a [i16; LANE]; 2]; 2]);
 
 impl<'a, const PLANES: usize, const L: usize> View<'a, PLANES, L> {
-    /// How many lanes there are; at least one.
+    /// Its lanes.
     #[inline]
-    #[must_use]
-    pub const fn lanes(&self) -> usize {
-        if L == 0 { self.lanes } else { L }
+    pub fn each(self) -> impl Iterator<Item = Window<'a, PLANES>> {
+        let lanes = if L == 0 { self.lanes } else { L };
+        (0..lanes).map(move |lane| {
+            // SAFETY: all of it is borrowed for 'a, and this is one of the lanes.
+            unsafe {
+                let sample = |plane| {
+                    let at = lane * LANE + plane * self.stride;
+                    self.samples.add(at).cast().as_ref()
+                };
+                let planes = [[sample(0), sample(1)], [sample(2), sample(3)]];
+                (self.row.add(lane).as_ref(), planes)
+            }
+        })
     }
+}
 
-    /// A lane, or the last one.
-    #[inline]
-    #[must_use]
-    pub fn lane(&self, lane: usize) -> Window<'a, PLANES> {
-        let lane = lane.min(self.lanes() - 1);
-        // SAFETY: all of it is borrowed for 'a, and this is one of the lanes.
-        unsafe {
-            let sample = |plane| {
-                let at = lane * LANE + plane * self.stride;
-                self.samples.add(at).cast().as_ref()
-            };
-            let planes = [[sample(0), sample(1)], [sample(2), sample(3)]];
-            (self.row.add(lane).as_ref(), planes)
-        }
+/// How rows and planes lie.
+struct Place {
+    between: bool,
+    row_len: usize,
+    stride: usize,
+    lanes: usize,
+}
+
+impl Place {
+    /// Whether `rows` lanes of rows and `samples` samples hold all that `outputs` outputs read.
+    #[inline(never)]
+    fn holds(&self, path: Path, outputs: usize, rows: usize, samples: usize) -> Option<bool> {
+        let Self {
+            row_len,
+            stride,
+            lanes,
+            ..
+        } = *self;
+        let (row, start) = path.last(self.between, outputs)?;
+        let rows_end = row.checked_mul(row_len)?.checked_add(lanes)?;
+        let planes = stride.checked_mul(3)?.checked_add(start)?;
+        let samples_end = planes.checked_add(lanes.checked_mul(LANE)?)?;
+        Some(lanes > 0 && rows_end <= rows && samples_end <= samples)
     }
 }
 
@@ -69,18 +89,21 @@ impl<'a, 'o, const PLANES: usize, const L: usize> Windows<'a, 'o, PLANES, L> {
         path: Path,
         outputs: &'o mut [[i32; 2]],
     ) -> Option<Self> {
-        let (row, start) = if PLANES == 4 {
-            path.last::<true>(outputs.len())?
-        } else {
-            path.last::<false>(outputs.len())?
+        let place = Place {
+            between: PLANES == 4,
+            row_len,
+            stride,
+            lanes,
         };
-        let row_end = row.checked_mul(row_len)?.checked_add(lanes)?;
-        let planes = stride.checked_mul(3)?.checked_add(start)?;
-        let end = planes.checked_add(lanes.checked_mul(LANE)?)?;
-        let ends = row_end <= rows.len() && end <= samples.len();
+        let ends = place.holds(path, outputs.len(), rows.len(), samples.len())?;
+        let row_octets = row_len.checked_mul(size_of::<[Sixteen; PLANES]>())?;
         let windows = Self {
             outputs: outputs.iter_mut(),
-            path,
+            path: if PLANES == 4 {
+                path
+            } else {
+                path.in_units(row_octets as u64)?
+            },
             view: View {
                 row: NonNull::from(rows).cast(),
                 samples: NonNull::from(samples).cast(),
@@ -88,9 +111,9 @@ impl<'a, 'o, const PLANES: usize, const L: usize> Windows<'a, 'o, PLANES, L> {
                 lanes,
                 of: PhantomData,
             },
-            row_octets: row_len.checked_mul(size_of::<[Sixteen; PLANES]>())?,
+            row_octets,
         };
-        (ends && lanes > 0 && (L == 0 || L == lanes)).then_some(windows)
+        (ends && (L == 0 || L == lanes)).then_some(windows)
     }
 }
 
@@ -102,14 +125,15 @@ impl<'a, 'o, const PLANES: usize, const L: usize> Iterator for Windows<'a, 'o, P
         let output = self.outputs.next()?;
         let start = self.path.advance();
         let (row, rest) = if PLANES == 4 {
-            self.path.nearest()
+            let (row, rest) = self.path.nearest();
+            (row * self.row_octets, rest)
         } else {
             (self.path.row(), 0)
         };
         // SAFETY: no output is beyond the last, whose row and window are there: [`Path::last`].
         let view = unsafe {
             View {
-                row: self.view.row.byte_add(row * self.row_octets),
+                row: self.view.row.byte_add(row),
                 samples: self.view.samples.add(start),
                 ..self.view
             }
