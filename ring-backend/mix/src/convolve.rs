@@ -144,18 +144,27 @@ macro_rules! kernel {
                     let cross = add32(crosses[i], every32(1 << 11));
                     sums[i] = add32(sums[i], right32(cross, 12));
                 }
-                let mut values = total(sums);
-                if PLANES == 4 {
-                    let mut sums = [every32(0); PARTS];
-                    for slopes in slopes {
-                        let eighths = fours32(slopes.map(|slope| right32(slope, 3)));
-                        for i in 0..PARTS {
-                            sums[i] = add32(sums[i], eighths[i]);
-                        }
-                    }
-                    values = v128::add32(values, change(total(sums), rest));
+                if PLANES == 2 {
+                    return halves64(total(sums))[0];
                 }
-                halves64(values)[0]
+                let mut eighths = [every32(0); PARTS];
+                for slopes in slopes {
+                    let slopes = fours32(slopes.map(|slope| right32(slope, 3)));
+                    for i in 0..PARTS {
+                        eighths[i] = add32(eighths[i], slopes[i]);
+                    }
+                }
+                let (values, slopes) = if PARTS == 1 {
+                    // Two sums of each channel beside two of its slopes.
+                    let (sum, eighth) = (sums[0], eighths[0]);
+                    sums[0] = add32(low32(sum, eighth), high32(sum, eighth));
+                    let [left, right] = halves(sums);
+                    let all = v128::add32(v128::low32(left, right), v128::high32(left, right));
+                    (all, v128::high64(all, all))
+                } else {
+                    (total(sums), total(eighths))
+                };
+                halves64(v128::add32(values, change(slopes, share256(rest))))[0]
             }
 
             /// The sums of the four lanes of two channels, and the same once more.
@@ -170,11 +179,11 @@ macro_rules! kernel {
     };
 }
 
-/// What outputs are more than at the nearest row, as the plain one of [`table`](super::table).
+/// What outputs are more than at the nearest row, as the plain one of [`table`](super::table), from
+/// how far they are and a 256th of that.
 #[inline]
 #[target_feature(enable = "sse2")]
-fn change(slopes: narrow::V, rest: i16) -> narrow::V {
-    let rests = narrow::every32(i32::from(rest) << 16 | (i32::from(rest) + 128) >> 8 & 0xFFFF);
+fn change(slopes: narrow::V, rests: narrow::V) -> narrow::V {
     let middle = narrow::and(narrow::down32::<8>(slopes), narrow::every32(0xFF));
     let slopes = narrow::or(narrow::and_not(narrow::every32(0xFFFF), slopes), middle);
     let change = narrow::add32(narrow::madd16(slopes, rests), narrow::every32(1 << 4));
@@ -188,29 +197,58 @@ pub fn fir(tier: Tier, fir: &Fir<'_>, cursor: &Cursor, frames: usize, out: &mut 
     for tap in (0..plan.shape.taps).step_by(BLOCK) {
         let taps = tap..(tap + BLOCK).min(plan.shape.taps);
         for channel in (0..fir.streams * fir.channels).step_by(2) {
-            let stereo = fir.channels == 2 && tap == 0;
-            let mut others = [[0; 2]; OUTPUTS];
-            let (others, _) = others.split_at_mut(frames.min(OUTPUTS));
             let place = fir.place(channel);
-            let pairs = match out.get_mut(place..place + 2 * frames) {
-                Some(out) if stereo => out.as_chunks_mut().0,
-                _ => &mut *others,
-            };
-            let taps = taps.clone();
-            match tier {
-                Tier::Avx2(token) => call::v256::pair(token, fir, path, channel, taps, pairs),
-                _ => call::v128::pair((), fir, path, channel, taps, pairs),
-            }
-            if !stereo {
-                put(fir, channel, others, tap == 0, out);
+            match out.get_mut(place..place + 2 * frames) {
+                Some(out) if fir.channels == 2 && tap == 0 => {
+                    pair(
+                        tier,
+                        fir,
+                        path,
+                        channel,
+                        taps.clone(),
+                        out.as_chunks_mut().0,
+                    );
+                }
+                _ => apart(tier, fir, path, channel, taps.clone(), frames, out),
             }
         }
     }
 }
 
+fn pair(
+    tier: Tier,
+    fir: &Fir<'_>,
+    path: Path,
+    channel: usize,
+    taps: Range<usize>,
+    pairs: &mut [[i32; 2]],
+) {
+    match tier {
+        Tier::Avx2(token) => call::v256::pair(token, fir, path, channel, taps, pairs),
+        _ => call::v128::pair((), fir, path, channel, taps, pairs),
+    }
+}
+
+/// Makes outputs where they do not lie in twos, or where they are only parts.
+#[inline(never)]
+fn apart(
+    tier: Tier,
+    fir: &Fir<'_>,
+    path: Path,
+    channel: usize,
+    taps: Range<usize>,
+    frames: usize,
+    out: &mut [i32],
+) {
+    let first = taps.start == 0;
+    let mut pairs = [[0; 2]; OUTPUTS];
+    let (pairs, _) = pairs.split_at_mut(frames.min(OUTPUTS));
+    pair(tier, fir, path, channel, taps, pairs);
+    put(fir, channel, pairs, first, out);
+}
+
 /// Makes outputs of what two channels are, or adds it if it is not the `first`. Channels that
 /// there are not come out nowhere.
-#[inline(never)]
 fn put(fir: &Fir<'_>, channel: usize, pairs: &[[i32; 2]], first: bool, out: &mut [i32]) {
     let keep = if first { 0 } else { -1 };
     for (frame, values) in pairs.iter().enumerate() {

@@ -49,7 +49,7 @@ pub(super) struct Work {
 
 impl Mixer {
     /// A mixer for a card, with the fastest inner loops that this processor runs. Takes all the
-    /// memory it will ever need: about 600 KB.
+    /// memory it will ever need: about 610 KB.
     #[must_use]
     pub fn new(card: CardFormat) -> Self {
         Self::with_tier(card, Tier::detected())

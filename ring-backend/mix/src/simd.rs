@@ -130,6 +130,7 @@ pub mod v256 {
         add64 = _mm256_add_epi64, sub64 = _mm256_sub_epi64, top16 = _mm256_mulhi_epi16,
         madd16 = _mm256_madd_epi16, mul_even = _mm256_mul_epi32,
         low16 = _mm256_unpacklo_epi16, high16 = _mm256_unpackhi_epi16,
+        low32 = _mm256_unpacklo_epi32, high32 = _mm256_unpackhi_epi32,
         pack32 = _mm256_packs_epi32, above32 = _mm256_cmpgt_epi32,
         and = _mm256_and_si256, or = _mm256_or_si256, xor = _mm256_xor_si256,
     }

@@ -256,7 +256,7 @@ impl Voice {
 
     /// Begins at the phase that it would have by the card's frame `at` if it had played from the
     /// card's first frame on: voices that are resampled in the same way have the same then, and a
-    /// mixer resamples two at once, which costs less. Whom else there is makes no difference.
+    /// mixer resamples several at once, which costs less. Whom else there is makes no difference.
     /// That is less than one frame of the slower side from where it would have begun. For a voice
     /// that nothing was rendered of, before [`Voice::source_frames_for`]; nothing happens to others.
     pub fn begin_at(&mut self, at: u64) {

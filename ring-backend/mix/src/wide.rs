@@ -208,7 +208,8 @@ macro_rules! kernel {
                         let samples = lift(load(samples));
                         let factors = [
                             (samples, load(gains)),
-                            (right64::<32>(samples), right64::<32>(load(gains))),
+                            // Swapped, and not shifted, which compilers take for more.
+                            (right64::<32>(samples), swap32(load(gains))),
                         ];
                         let [product_even, product_odd] = factors.map(|(samples, gains)| {
                             let product = mul_even(samples, gains);

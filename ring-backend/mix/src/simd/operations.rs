@@ -71,6 +71,11 @@ pub mod v128 {
             _mm_shuffle_ps::<0b11_01_11_01>(_mm_castsi128_ps(a), _mm_castsi128_ps(b)));
         /// The low halves of what two of those gave, in order; they fit in there.
         pack_even(pair: [V; 2]) -> V = _mm_packs_epi32(pair[0], pair[1]);
+        /// A 256th of a number, rounded, and the number above it, in every 32-bit lane.
+        share256(of: i16) -> V =
+            _mm_set1_epi32(i32::from(of) << 16 | (i32::from(of) + 128) >> 8 & 0xFFFF);
+        /// Swaps each two 32-bit lanes.
+        swap32(value: V) -> V = _mm_shuffle_epi32::<0b10_11_00_01>(value);
         /// Four sums of each of two vectors, the first one's first.
         fours32(pair: [V; 2]) -> [V; 2] = pair;
         /// Two vectors as they are.
@@ -150,6 +155,11 @@ pub mod v256 {
         /// A pair of 16-bit integers in every 32-bit lane.
         spread(pair: &[i16; 2]) -> V =
             _mm256_set1_epi32(i32::from(pair[0] as u16) | i32::from(pair[1]) << 16);
+        /// A 256th of a number, rounded, and the number above it, in every 32-bit lane.
+        share256(of: i16) -> __m128i = {
+            let of = _mm_set1_epi16(of);
+            _mm_blend_epi16::<0xAA>(_mm_mulhrs_epi16(of, _mm_set1_epi16(1 << 7)), of)
+        };
         /// Swaps each two 32-bit lanes.
         swap32(value: V) -> V = _mm256_shuffle_epi32::<0b10_11_00_01>(value);
         /// The sums of all 64-bit lanes of each of four vectors.
