@@ -132,12 +132,12 @@ fn run(store: &mut Store<'_>, port: LocalPort, bit: Option<u32>) -> Result<Playe
     store.begin_watch(GO, "go")?;
     store.begin_watch(SHUTDOWN, "end")?;
     let mut ordered = orders(store)?;
-    while !ordered.end && !(ordered.go && bit.is_some()) {
+    while !(ordered.end || ordered.go && bit.is_some()) {
         store.wait_for_change()?;
         ordered = orders(store)?;
     }
     let mut played = Played::default();
-    if let Some(bit) = bit {
+    if let Some(bit) = bit.filter(|_| !ordered.end) {
         play(store, port, &mut stream, bit, &mut played)?;
     }
     set_state(store, State::Closing)?;
