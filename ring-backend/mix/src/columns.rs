@@ -13,7 +13,7 @@ use super::table::{LANE, Sixteen, Table};
 /// Streams that are resampled together at most.
 pub const COLUMNS: usize = 8;
 /// The least that are worth it.
-pub const LEAST: usize = 5;
+pub const LEAST: usize = 7;
 
 /// An integer of every channel.
 pub type Channels = [[i32; 8]; 2];
