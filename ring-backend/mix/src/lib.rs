@@ -37,6 +37,7 @@ mod narrow;
 mod noise;
 mod pairs;
 mod path;
+mod place;
 mod plan;
 mod resample;
 mod scalar;

@@ -168,34 +168,44 @@ impl Mixer {
         }
     }
 
-    /// Renders the plan's streams with 16-bit multiplies, if they are what `inputs` are.
+    /// Renders the plan's streams, all of one width, if they are what `inputs` are.
     ///
     /// No two voices have the same place, so that as many as there are places fill all of them.
     fn render_plain(&mut self, inputs: &mut [Input<'_>], out: &mut [u8]) -> bool {
-        let mut halves = self.plan.starts(out.len());
-        let first = inputs.first().and_then(|input| halves.begin(input.first));
+        let mut starts = self.plan.starts(out.len(), self.sink);
+        let first = inputs.first().and_then(|input| starts.begin(input.first));
         if first.is_none() {
             return false;
         }
         for input in inputs.iter_mut() {
             let place = &mut input.voice.place;
-            let Some(octets) = halves.place(self.plan.slot(place), input.first) else {
+            let Some(octets) = starts.place(self.plan.slot(place), input.first) else {
                 return false;
             };
             place.note(octets);
         }
-        if !self.plan.twins().is_empty() {
-            halves.repeat(self.plan.twins());
-        }
-        let done = self.tier.mix_narrow(&self.plan, &halves, None, out);
+        let done = if self.plan.narrow() {
+            if !self.plan.twins().is_empty() {
+                starts.repeat(self.plan.twins());
+            }
+            self.tier.mix_narrow(&self.plan, &starts, None, out)
+        } else {
+            let none = self.plan.none(out.len());
+            let starts = if self.plan.wide() {
+                [&none, &starts]
+            } else {
+                [&starts, &none]
+            };
+            self.tier.mix(&self.plan, starts, None, self.sink, out)
+        };
         if done < out.len() {
             let streams = streams(&self.plan, inputs, 0, None);
-            scalar::mix(&streams, None, self.sink, done / 2, out);
+            scalar::mix(&streams, None, self.sink, done / self.sink.octets(), out);
         }
         true
     }
 
-    /// The same where there is noise, or streams of 32 bits.
+    /// The same where there is noise, or streams of both widths.
     fn render_as_planned(&mut self, inputs: &mut [Input<'_>], out: &mut [u8]) -> bool {
         let samples = out.len() / self.sink.octets();
         if self.plan.noise().is_some() && samples > self.noise.room() {

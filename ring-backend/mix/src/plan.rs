@@ -6,6 +6,7 @@
 
 use super::gain::GAIN_BITS;
 use super::kernel::{Levels, Sink, places_of};
+use super::place::{NO_PLAN, Place, SLOT, WIDE};
 use super::simd::Starts;
 use super::steps::{Steps, factor};
 use super::voice::Voice;
@@ -20,80 +21,9 @@ pub const SLOTS: usize = 96;
 /// Sums of factors of 16-bit samples that stay within 32 bits, with half a place and a carry.
 pub const LIMIT: i32 = 65_400;
 
-/// The number of no plan. Numbers leave room for which of the streams of its width it is, as they
-/// are summed, and for whether those are of 32 bits.
-const NO_PLAN: u64 = 0;
-const SLOT: u64 = 0x7F;
-const WIDE: u64 = SLOT + 1;
+/// From a plan's number to the next.
 const STEP: u64 = 2 * WIDE;
 static PLANS: AtomicU64 = AtomicU64::new(STEP);
-
-/// A voice's place, and how what it last played ends.
-#[derive(Debug)]
-#[repr(C, align(64))]
-pub struct Place {
-    /// The plan's number and the place in it.
-    seat: u64,
-    /// Whether `last` was filled since it was last asked for.
-    noted: bool,
-    last: [u8; 32],
-}
-
-impl Place {
-    /// Nowhere, with nothing played.
-    pub const NONE: Self = Self {
-        seat: NO_PLAN,
-        noted: false,
-        last: [0; 32],
-    };
-
-    /// Whether it is one in a plan, of this mixer or another.
-    #[must_use]
-    pub const fn taken(&self) -> bool {
-        self.seat != NO_PLAN
-    }
-
-    /// Leaves the plan.
-    pub const fn leave(&mut self) {
-        self.seat = NO_PLAN;
-    }
-
-    /// Which of the streams of its width it is, as they are summed.
-    #[must_use]
-    pub const fn slot(&self) -> usize {
-        (self.seat & SLOT) as usize
-    }
-
-    /// Whether the samples have 32 bits.
-    #[must_use]
-    pub const fn wide(&self) -> bool {
-        self.seat & WIDE != 0
-    }
-
-    /// Notes the end of what is played: the last octets, whatever they mean.
-    #[inline]
-    pub fn note(&mut self, octets: &[u8]) {
-        self.noted = true;
-        match octets.last_chunk() {
-            Some(last) => self.last = *last,
-            None => self.note_few(octets),
-        }
-    }
-
-    #[cold]
-    fn note_few(&mut self, octets: &[u8]) {
-        let old = self.last;
-        let all = old.iter().chain(octets).skip(octets.len());
-        for (last, &octet) in self.last.iter_mut().zip(all) {
-            *last = octet;
-        }
-    }
-
-    /// The last octets, once.
-    pub fn take_last(&mut self) -> Option<&[u8; 32]> {
-        core::mem::take(&mut self.noted).then_some(&self.last)
-    }
-}
 
 /// Gains of one stream's eight samples in a row.
 #[derive(Clone, Copy, Debug, Default)]
@@ -109,13 +39,15 @@ pub struct Gains {
 #[derive(Debug)]
 pub struct Plan {
     number: u64,
+    /// The first seat, where the plan is plain.
+    first: u64,
     /// Streams, without the noise.
     voices: usize,
     /// Whether the sum is of more than these.
     others: bool,
     /// Whether 16-bit multiplies will do.
     narrow: bool,
-    /// Whether that is all there is to do.
+    /// Whether there is nothing else, and all have samples of one width.
     plain: bool,
     /// Places for streams of 16 and of 32 bits.
     counts: [usize; 2],
@@ -138,6 +70,7 @@ impl Plan {
     pub fn new() -> Self {
         Self {
             number: NO_PLAN,
+            first: NO_PLAN,
             voices: 0,
             others: false,
             narrow: false,
@@ -171,12 +104,12 @@ impl Plan {
         place.seat & !(SLOT | WIDE) == self.number
     }
 
-    /// Which of the streams of 16 bits the voice of this place is, as they are summed; more than
-    /// there ever are if it is none of this plan's.
+    /// Which of the streams the voice of this place is, as they are summed, where the plan is
+    /// [plain](Plan::plain); more than there ever are if it is none of this plan's.
     #[inline]
     #[must_use]
     pub const fn slot(&self, place: &Place) -> usize {
-        place.seat.wrapping_sub(self.number) as usize
+        place.seat.wrapping_sub(self.first) as usize
     }
 
     /// Whether 16-bit multiplies will do for all streams.
@@ -185,18 +118,18 @@ impl Plan {
         self.narrow
     }
 
-    /// How many voices it is for, if nothing but these is summed and 16-bit multiplies will do.
+    /// How many voices it is for, if nothing but these is summed and all have samples of one width.
     #[inline]
     #[must_use]
     pub const fn plain(&self) -> Option<usize> {
         if self.plain { Some(self.voices) } else { None }
     }
 
-    /// Places for its streams of `octets` each, where it is [plain](Plan::plain).
+    /// Whether that width is 32 bits.
     #[inline]
     #[must_use]
-    pub fn starts<'a>(&self, octets: usize) -> Starts<'a> {
-        Starts::new(octets, self.slots)
+    pub const fn wide(&self) -> bool {
+        self.first & WIDE != 0
     }
 
     /// The gain of the noise that is one of the streams, if there is any, and which it is.
@@ -216,6 +149,28 @@ impl Plan {
     #[must_use]
     pub const fn steps(&self) -> &Steps {
         &self.steps
+    }
+
+    /// Places for the streams, where the plan is plain, to fill so many octets of the card.
+    #[inline]
+    #[must_use]
+    pub fn starts<'a>(&self, octets: usize, sink: Sink) -> Starts<'a> {
+        if self.narrow {
+            return Starts::new(octets, self.slots);
+        }
+        let samples = octets / sink.octets();
+        if self.wide() {
+            self.wholes(samples)
+        } else {
+            self.halves(samples)
+        }
+    }
+
+    /// None, for the streams of the other width there.
+    #[inline]
+    #[must_use]
+    pub fn none<'a>(&self, octets: usize) -> Starts<'a> {
+        Starts::new(2 * octets, 0)
     }
 
     /// Places for the streams of 16 bits, an even number of them, to have so many samples each.
@@ -282,7 +237,10 @@ impl Plan {
             let _ = self.fill(&mut voices, noise.as_ref(), false);
         }
         self.slots = self.counts[0].next_multiple_of(2);
-        self.plain = self.narrow && !others && self.noise.is_none() && self.voices > 0;
+        let wide = self.counts[0] == 0;
+        self.first = self.number | if wide { WIDE } else { 0 };
+        let alone = !others && self.noise.is_none() && self.voices > 0;
+        self.plain = alone && (wide || self.counts[1] == 0);
         let halves = if self.narrow { self.slots } else { 0 };
         self.steps.lay(self.gains[0].get(..halves).unwrap_or(&[]));
     }

@@ -5,7 +5,7 @@ use super::gain::{Gain, ramp_log2_frames};
 use super::kernel::Levels;
 use super::layout::Matrix;
 use super::mend::Mend;
-use super::plan::Place;
+use super::place::Place;
 use super::resample::{Quality, Resampler};
 use super::table::Plan;
 use super::{MAX_CHANNELS, MAX_RATE, MIN_RATE, StreamSpec, Unsupported};
