@@ -42,8 +42,8 @@ enum What {
     /// Everything that takes long: kinds of guests, kernels, versions of Xen, programs. Prints a
     /// table of what was proven here or by the tests, and writes target/rig/matrix.json.
     Suite {
-        /// Runs these checks only: sound, life, restart, crash, cards, save, programs, crowd,
-        /// crowd32, kinds.
+        /// Runs these checks only: sound, life, restart, crash, cards, save, programs, alsaloop,
+        /// crowd, crowd32, kinds.
         checks: Vec<String>,
         /// Runs them on this Xen only.
         #[arg(long)]

@@ -227,6 +227,13 @@ pub const PIPEWIRE: Set = Set {
     ],
     closure: false,
 };
+/// `alsaloop` and its libraries.
+pub const ALSALOOP: Set = Set {
+    name: "alsaloop",
+    from: &[BOOKWORM],
+    packages: &["alsa-utils", "libasound2", "libsamplerate0", "libc6"],
+    closure: false,
+};
 
 /// An unpacked set.
 #[derive(Clone, Debug)]

@@ -23,6 +23,8 @@ pub enum Extra {
     /// What dom0 needs for guests that have all of a PC: `device-model.cpio`, to be laid over dom0's own
     /// files, and the kernel as such a guest's firmware starts it, `vmlinuz`.
     DeviceModel,
+    /// `alsaloop` of ALSA's programs, which needs a library that the others do not: `alsaloop.cpio`.
+    AlsaLoop,
 }
 
 impl Extra {
@@ -32,6 +34,7 @@ impl Extra {
             Self::PulseAudio => "pulseaudio",
             Self::PipeWire => "pipewire",
             Self::DeviceModel => "device-model",
+            Self::AlsaLoop => "alsaloop",
         }
     }
 
@@ -41,6 +44,7 @@ impl Extra {
             Self::PulseAudio => &debs::PULSEAUDIO,
             Self::PipeWire => &debs::PIPEWIRE,
             Self::DeviceModel => &debs::DEVICE_MODEL,
+            Self::AlsaLoop => &debs::ALSALOOP,
         }
     }
 }
@@ -64,6 +68,7 @@ pub(super) fn extra(root: &Path, extra: Extra) -> Result<PathBuf> {
             Extra::PulseAudio => pulseaudio(&tree, into),
             Extra::PipeWire => pipewire(&tree, into),
             Extra::DeviceModel => device_model(root, &tree, into),
+            Extra::AlsaLoop => alsaloop(&tree, into),
         })?;
     }
     Ok(dir)
@@ -204,6 +209,14 @@ fn pipewire(tree: &Tree, into: &Path) -> Result<()> {
     plugins(&mut archive, tree, files)?;
     copies(&mut archive, tree, "usr/share/pipewire")?;
     fs::write(into.join("pipewire.cpio"), archive.bytes()?)?;
+    Ok(())
+}
+
+fn alsaloop(tree: &Tree, into: &Path) -> Result<()> {
+    let mut archive = Archive::default();
+    let from = "usr/bin/alsaloop";
+    archive.program(tree, from, from)?;
+    fs::write(into.join("alsaloop.cpio"), archive.bytes()?)?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! A check runs a script in dom0, judges what the card's DAC got and what was said, and gives a
 //! finding for each feature. [`matrix`] keeps them.
 
+pub mod alsaloop;
 pub mod crowd;
 pub mod kinds;
 pub mod life;
@@ -117,7 +118,7 @@ impl fmt::Display for Setup {
 pub type Check = fn(&Path, Setup) -> Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 10] = [
+pub const CHECKS: [(&str, Check); 11] = [
     ("sound", sound::check),
     ("life", life::check),
     ("restart", restart::check),
@@ -125,6 +126,7 @@ pub const CHECKS: [(&str, Check); 10] = [
     ("cards", sound::cards),
     ("save", life::save),
     ("programs", programs::check),
+    ("alsaloop", alsaloop::check),
     ("crowd", crowd::check),
     ("crowd32", crowd::small),
     ("kinds", kinds::check),
@@ -132,13 +134,14 @@ pub const CHECKS: [(&str, Check); 10] = [
 
 /// What the suite runs: each check on the usual setup, and those that may go wrong elsewhere on the
 /// others.
-const PLAN: [(&str, Setup); 17] = [
+const PLAN: [(&str, Setup); 18] = [
     ("cards", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("life", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("restart", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("crash", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("save", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("programs", Setup::on(Xen::V4_17, Linux::V6_1)),
+    ("alsaloop", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("crowd", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("crowd32", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("sound", Setup::on(Xen::V4_17, Linux::V6_12)),
