@@ -32,6 +32,15 @@ pub fn stand_in() -> Result<PathBuf> {
     Ok(place::checkout().join("target/stand-in/x86_64-unknown-linux-gnu/kernel/audiodom"))
 }
 
+/// Builds the program that notes in a guest how far the card is; its path.
+///
+/// # Errors
+/// It does not build.
+pub fn card_watch() -> Result<PathBuf> {
+    build("card-watch")?;
+    Ok(place::checkout().join("target/x86_64-unknown-linux-gnu/audioctl/card-watch"))
+}
+
 /// Builds with one of the aliases in `.cargo/config.toml`.
 fn build(alias: &str) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

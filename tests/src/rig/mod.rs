@@ -30,7 +30,7 @@ mod snapshot;
 mod sources;
 mod tree;
 
-pub use build::image;
+pub use build::{card_watch, image};
 pub use console::heed_interrupts;
 pub use extra::Extra;
 pub use outcome::{Line, Outcome};

@@ -5,6 +5,7 @@
 
 pub mod alsaloop;
 pub mod crowd;
+pub mod delay;
 pub mod kinds;
 pub mod life;
 pub mod matrix;
@@ -118,7 +119,7 @@ impl fmt::Display for Setup {
 pub type Check = fn(&Path, Setup) -> Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 11] = [
+pub const CHECKS: [(&str, Check); 12] = [
     ("sound", sound::check),
     ("life", life::check),
     ("restart", restart::check),
@@ -127,6 +128,7 @@ pub const CHECKS: [(&str, Check); 11] = [
     ("save", life::save),
     ("programs", programs::check),
     ("alsaloop", alsaloop::check),
+    ("delay", delay::check),
     ("crowd", crowd::check),
     ("crowd32", crowd::small),
     ("kinds", kinds::check),
@@ -134,7 +136,7 @@ pub const CHECKS: [(&str, Check); 11] = [
 
 /// What the suite runs: each check on the usual setup, and those that may go wrong elsewhere on the
 /// others.
-const PLAN: [(&str, Setup); 18] = [
+const PLAN: [(&str, Setup); 19] = [
     ("cards", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("life", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("restart", Setup::on(Xen::V4_17, Linux::V6_1)),
@@ -142,6 +144,7 @@ const PLAN: [(&str, Setup); 18] = [
     ("save", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("programs", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("alsaloop", Setup::on(Xen::V4_17, Linux::V6_1)),
+    ("delay", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("crowd", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("crowd32", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("sound", Setup::on(Xen::V4_17, Linux::V6_12)),
