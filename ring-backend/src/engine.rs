@@ -292,13 +292,6 @@ impl Engine {
         (fetched + self.ahead()).saturating_sub(mixed)
     }
 
-    /// How many of them cannot wait.
-    #[must_use]
-    pub fn pressing(&self) -> u64 {
-        let (fetched, mixed) = self.position();
-        (fetched + self.reserve()).saturating_sub(mixed)
-    }
-
     /// Leaves frames out that no stream sounds in.
     pub fn skip(&mut self, frames: u64) {
         if let Some(timeline) = &mut self.timeline {

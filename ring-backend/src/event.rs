@@ -8,7 +8,8 @@
 //!
 //! An event that ends a period says one frame past its end, not how far the card is by then: an
 //! application that filled its buffer at the last one then finds a whole period of room, and not
-//! a frame less, for which Linux would let it sleep through another period.
+//! a frame less, for which Linux would let it sleep through another period. One that takes back what
+//! it wrote is told all at once: it writes from there on.
 
 use crate::timeline::nanos_of;
 use crate::world::Nanos;
@@ -119,7 +120,7 @@ impl Progress {
         }
         let period = u64::from(self.period);
         let past = self.towards_period.saturating_add(news);
-        if past > period {
+        if past > period && !self.all {
             // As many whole periods as are over, and one frame.
             let beyond = (past - 1) % period;
             return Some(position.saturating_sub(beyond));

@@ -76,24 +76,12 @@ impl<W: World> Plane<W> {
     pub(super) fn mix<C: Card>(&mut self, now: Nanos, mut card: Option<&mut C>) {
         let metered = self.meter.runs(now);
         let mut left = self.engine.due();
-        if let Some(landing) = self.landing() {
-            left = left.min(landing.max(self.engine.pressing()));
-        }
         for _ in 0..PIECES {
             if left == 0 {
                 break;
             }
             left -= self.mix_piece(left, metered, card.as_deref_mut());
         }
-    }
-
-    /// Frames after which mixing pauses for a stream, so that its guest is told of all of them.
-    fn landing(&self) -> Option<u64> {
-        let moment = self.moment(Nanos(0));
-        let seats = self.seats.iter().zip(&self.voices);
-        seats
-            .filter_map(|(seat, voice)| seat.as_ref()?.stream().landing(voice, &moment))
-            .min()
     }
 
     /// Mixes at most `left` frames; returns how many.

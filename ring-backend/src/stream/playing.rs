@@ -108,23 +108,6 @@ impl Stream {
         }
     }
 
-    /// Frames of the card after which the position of a guest that takes back what it wrote is its
-    /// period's end: mixed just so far, all that is mixed is told though the event says no more.
-    #[must_use]
-    pub fn landing(&self, voice: &Voice, moment: &Moment) -> Option<u64> {
-        let pcm = self
-            .pcm
-            .as_ref()
-            .filter(|_| self.rewinds && self.running())?;
-        if pcm.period() < pcm.shape.rate / LANDINGS_PER_SECOND {
-            return None;
-        }
-        let end = pcm.progress.end()?.saturating_sub(pcm.base);
-        let end = scaled(end, moment.card.rate, pcm.shape.rate);
-        let left = end.saturating_add(pcm.safe(voice, moment));
-        left.checked_sub(pcm.rendered).filter(|&left| left > 0)
-    }
-
     /// Frames of the card that can be rendered at once from the buffer.
     #[must_use]
     pub fn chunk(&self, card_rate: u32) -> u64 {
