@@ -25,6 +25,10 @@ const STEPS_PER_SECOND: u32 = 1000;
 /// Events per second, at least.
 const EVENTS_PER_SECOND: u32 = 300;
 
+/// The longest that an event is good for. A card may fetch a millisecond of sound at a time, and four
+/// such steps after an event are too many for two milliseconds.
+const FRESH_MOST: Nanos = Nanos(2_700_000);
+
 /// Frames by which a position is told early, so that it is right in the middle of the time until the
 /// next event.
 #[must_use]
@@ -48,8 +52,11 @@ pub struct Progress {
     cut: bool,
     /// Whatever is new is told.
     all: bool,
-    /// How long an event is good for.
+    /// Frames that the last event left out.
+    left_out: u64,
+    /// How long an event is good for that leaves out none.
     fresh: Nanos,
+    rate: u32,
 }
 
 impl Progress {
@@ -66,7 +73,9 @@ impl Progress {
             cut: false,
             all: false,
             // A little longer than from event to event, so that the domain is not woken for nothing.
-            fresh: Nanos(nanos_of(early_frames(period, rate) * 13 / 6, rate)),
+            fresh: Nanos(nanos_of(early_frames(period, rate) * 13 / 6, rate)).min(FRESH_MOST),
+            left_out: 0,
+            rate,
         }
     }
 
@@ -79,7 +88,9 @@ impl Progress {
     /// When what was told last is so old that news of any kind are due.
     #[must_use]
     pub fn stale(&self, now: Nanos) -> Option<Nanos> {
-        let next = Nanos(self.last?.0.saturating_add(self.fresh.0));
+        let old = nanos_of(self.left_out, self.rate);
+        let good = self.fresh.0.saturating_sub(old);
+        let next = Nanos(self.last?.0.saturating_add(good));
         (self.period != 0 && next > now).then_some(next)
     }
 
@@ -136,7 +147,8 @@ impl Progress {
 
     /// Counts an event that was placed, as the guest will; `reached` is how far it was played.
     pub fn tell(&mut self, position: u64, reached: u64, now: Nanos) {
-        self.cut = reached.saturating_sub(position) >= u64::from(self.step);
+        self.left_out = reached.saturating_sub(position);
+        self.cut = self.left_out >= u64::from(self.step);
         let news = position.saturating_sub(self.told);
         self.told = self.told.max(position);
         self.last = Some(now);
@@ -195,14 +207,18 @@ mod tests {
     }
 
     #[test]
-    fn long_periods_are_told_of_every_millisecond_at_most_and_every_four_at_least() {
+    fn long_periods_are_told_of_every_millisecond_at_most_and_every_three_at_least() {
         let mut progress = Progress::new(48_000, 48_000);
         progress.tell(0, 0, millis(0));
         assert_eq!(progress.due(47, millis(1)), None);
         assert_eq!(progress.due(48, millis(1)), Some(48));
         let stale = progress.stale(millis(1)).unwrap();
-        assert!(stale > millis(3) && stale < millis(4));
+        assert!(stale > millis(2) && stale < millis(3));
         assert_eq!(progress.stale(stale), None, "it is looked at now");
+        // What left out a millisecond is old a millisecond sooner.
+        progress.tell(48, 96, millis(0));
+        let sooner = progress.stale(millis(1)).unwrap();
+        assert_eq!(sooner, Nanos(stale.0 - 1_000_000));
     }
 
     #[test]

@@ -23,8 +23,10 @@ const MOVES_PER_SECOND: u32 = 1000;
 const SAFE_PER_SECOND: u32 = 3000;
 /// How long what is written anew over silence is not mixed: a guest may need two requests.
 const HOLD: Nanos = Nanos(2_000_000);
-/// How near the end of a period is not waited for: a card's position may move in steps.
+/// How near the end of a period a look at it would come too early, as a card's position may move in
+/// steps, and when that look is instead.
 const NEAR: Nanos = Nanos(500_000);
+const LOOK: Nanos = Nanos(1_000_000);
 /// How many periods a second there are at most whose ends the domain wakes at.
 const LANDINGS_PER_SECOND: u32 = 100;
 /// Periods of the buffer that stay the guest's to fill while the mixer reads ahead.
@@ -184,7 +186,7 @@ impl Stream {
             held,
             pcm.progress.rest(position, moment.now),
             pcm.progress.stale(moment.now),
-            pcm.at_end(position, moment.now),
+            pcm.at_end(position, moment.now, self.rewinds),
         ];
         looks.into_iter().flatten().min()
     }
@@ -225,15 +227,20 @@ impl Pcm {
 
     /// When the position will be that of the period's end, if it is not there yet and periods are
     /// long: then the event that ends one says how far the card is, too.
-    fn at_end(&self, position: u64, now: Nanos) -> Option<Nanos> {
+    fn at_end(&self, position: u64, now: Nanos, rewinds: bool) -> Option<Nanos> {
         let long = self.period() >= self.shape.rate / LANDINGS_PER_SECOND;
         let left = self
             .progress
             .end()
             .filter(|_| long)?
             .checked_sub(position)?;
-        let span = nanos_of(left, self.shape.rate);
-        (span > NEAR.0).then_some(Nanos(now.0.saturating_add(span)))
+        let span = match nanos_of(left, self.shape.rate) {
+            span if span > NEAR.0 => span,
+            // It is told at every step anyway.
+            _ if rewinds => return None,
+            _ => LOOK.0,
+        };
+        Some(Nanos(now.0.saturating_add(span)))
     }
 
     /// Frames of silence that were heard do not count as mixed any more.
