@@ -253,7 +253,8 @@ impl Pcm {
 
     /// How many frames of the card the position of a guest that takes back what it wrote is behind
     /// what is mixed. That it knows what is mixed, at once, is worth more to it than when the card
-    /// gets there: what it writes where it still may is always heard.
+    /// gets there: what it writes where it still may is heard, unless the card leaps further than it
+    /// keeps off.
     fn safe(&self, voice: &Voice, moment: &Moment) -> u64 {
         let safe = u64::from(moment.card.rate / SAFE_PER_SECOND);
         let safe = safe.saturating_sub(u64::from(voice.latency_frames()));
