@@ -2,7 +2,8 @@
 //!
 //! This module is the only one of the crate with `unsafe` in it. Each use is a load from or a store
 //! to an array of the vector's size, a call of a function whose processor feature the caller's
-//! [`Tier`](super::Tier) vouches for, or a view of octets and samples that were counted before.
+//! [`Tier`](super::Tier) vouches for, a view of octets and samples that were counted before, or the
+//! one addition of registers that is written in assembly.
 #![allow(unsafe_code)]
 
 use super::columns::{Channels, Columns, Record};
