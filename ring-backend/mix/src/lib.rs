@@ -9,7 +9,7 @@
 //! a lone 16-bit stream reaches a 16-bit card bit for bit. All memory is taken in
 //! [`Mixer::new`] and by the [`Voice`]s themselves; rendering allocates nothing.
 #![no_std]
-#![deny(unsafe_code)] // Allowed in the module simd alone: vector loads, stores and calls.
+#![deny(unsafe_code)] // Allowed in simd.rs alone: vector loads, stores and calls.
 
 extern crate alloc;
 

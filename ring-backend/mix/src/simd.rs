@@ -1,6 +1,6 @@
 //! Vectors of 128 and 256 bits under the same names, and the way into code that needs them.
 //!
-//! This module is the only one of the crate with `unsafe` in it. Each use is a load from or a store
+//! This file is the only one of the crate with `unsafe` in it. Each use is a load from or a store
 //! to an array of the vector's size, a call of a function whose processor feature the caller's
 //! [`Tier`](super::Tier) vouches for, a view of octets and samples that were counted before, or the
 //! one addition of registers that is written in assembly.
@@ -10,17 +10,18 @@ use super::columns::{Channels, Columns, Record};
 use super::kernel::{Fir, Sink};
 use super::path::Path;
 use super::plan::{Plan, SLOTS};
+use super::table::{LANE, Sixteen};
 use super::{convolve, narrow, noise, wide};
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 use core::marker::PhantomData;
-use core::{ops::Range, ptr::NonNull};
+use core::{ops::Range, ptr::NonNull, slice};
 
 #[macro_use]
 mod operations;
+mod starts;
 mod windows;
 
 pub use operations::{Lane, vnni};
-pub use windows::{View, Windows};
 
 /// Declares a width's vectors, and those operations that differ in the intrinsic's name alone.
 macro_rules! width {
@@ -178,15 +179,6 @@ impl Avx2 {
     pub fn without_vnni(self) -> Option<Self> {
         self.vnni.then_some(Self { vnni: false })
     }
-
-    /// Makes the promise.
-    ///
-    /// # Safety
-    /// CPUID reports AVX2, and XCR0 has the bits of the SSE and AVX states set.
-    #[must_use]
-    pub const unsafe fn promised() -> Self {
-        Self { vnni: false }
-    }
 }
 
 /// Declares a call into one width's code.
@@ -267,71 +259,6 @@ pub struct Starts<'a> {
 /// Streams that are given a place at once.
 const LINE: usize = 8;
 
-impl<'a> Starts<'a> {
-    /// None yet, to be `count` and to have `octets` each.
-    #[inline]
-    #[must_use]
-    pub fn new(octets: usize, count: usize) -> Self {
-        Self {
-            octets,
-            count,
-            starts: heapless::Vec::new(),
-            of: PhantomData,
-        }
-    }
-
-    /// Has all streams begin where this one does, until they have places of their own; `None`
-    /// where its octets are too few, or the streams too many.
-    #[inline]
-    pub fn begin(&mut self, octets: &'a [u8]) -> Option<()> {
-        let start = NonNull::from(octets.get(..self.octets)?).cast();
-        for _ in 0..self.count.div_ceil(LINE) {
-            self.starts.push([start; LINE]).ok()?;
-        }
-        Some(())
-    }
-
-    /// Puts a stream in its place and returns its octets; `None` where they are too few, or there
-    /// is no such place.
-    #[inline]
-    pub fn place(&mut self, slot: usize, octets: &'a [u8]) -> Option<&'a [u8]> {
-        let octets = octets.get(..self.octets)?;
-        *self.starts.as_flattened_mut().get_mut(slot)? = NonNull::from(octets).cast();
-        Some(octets)
-    }
-
-    /// Has the stream of one place in others as well.
-    #[cold]
-    #[inline(never)]
-    pub fn repeat(&mut self, twins: &[[u8; 2]]) {
-        let starts = self.starts.as_flattened_mut();
-        for [from, to] in twins.iter().map(|twin| twin.map(usize::from)) {
-            if from.max(to) < starts.len() {
-                starts[to] = starts[from];
-            }
-        }
-    }
-
-    /// The same where streams need not have begun.
-    #[inline]
-    pub fn put(&mut self, slot: usize, octets: &'a [u8]) -> Option<&'a [u8]> {
-        if self.starts.is_empty() {
-            self.begin(octets)?;
-        }
-        self.place(slot, octets)
-    }
-
-    /// The streams in parts of `SIZE` octets, if they have as many.
-    #[inline]
-    #[must_use]
-    pub fn parts<const SIZE: usize>(&self) -> Option<Parts<'_, 'a, SIZE>> {
-        let last = self.octets.checked_sub(SIZE)?;
-        let starts = self.starts.as_flattened().get(..self.count);
-        let (starts, of) = (starts.unwrap_or(&[]), PhantomData);
-        Some(Parts { starts, last, of })
-    }
-}
-
 /// The streams, which all have `SIZE` octets from `last` on; made by [`Starts::parts`] alone.
 pub struct Parts<'p, 'a, const SIZE: usize> {
     starts: &'p [NonNull<u8>],
@@ -374,5 +301,74 @@ impl<'p, 'a, const SIZE: usize> Block<'p, 'a, SIZE> {
             // SAFETY: as above.
             pair.map(|start| unsafe { start.add(self.at).cast().as_ref() })
         })
+    }
+}
+
+/// A row of coefficients, and as long a window of two channels' samples.
+///
+/// Made by [`Windows`] alone, which saw that all of it is there.
+#[derive(Clone, Copy)]
+pub struct View<'a, const PLANES: usize, const L: usize> {
+    row: NonNull<[Sixteen; PLANES]>,
+    samples: NonNull<i16>,
+    /// Samples from plane to plane.
+    stride: usize,
+    lanes: usize,
+    of: PhantomData<&'a [i16]>,
+}
+
+/// Sixteen taps: their coefficients, and the high and low samples of two channels.
+pub type Window<'a, const PLANES: usize> = (&'a [Sixteen; PLANES], [[&'a [i16; LANE]; 2]; 2]);
+
+impl<'a, const PLANES: usize, const L: usize> View<'a, PLANES, L> {
+    /// Its lanes.
+    #[inline]
+    pub fn each(self) -> impl Iterator<Item = Window<'a, PLANES>> {
+        let lanes = if L == 0 { self.lanes } else { L };
+        (0..lanes).map(move |lane| {
+            // SAFETY: all of it is borrowed for 'a, and this is one of the lanes.
+            unsafe {
+                let sample = |plane| {
+                    let at = lane * LANE + plane * self.stride;
+                    self.samples.add(at).cast().as_ref()
+                };
+                let planes = [[sample(0), sample(1)], [sample(2), sample(3)]];
+                (self.row.add(lane).as_ref(), planes)
+            }
+        })
+    }
+}
+
+/// What some outputs are made of, one after the other, and where they go.
+pub struct Windows<'a, 'o, const PLANES: usize, const L: usize> {
+    outputs: slice::IterMut<'o, [i32; 2]>,
+    path: Path,
+    /// The first output's, before it is moved there.
+    view: View<'a, PLANES, L>,
+    row_octets: usize,
+}
+
+impl<'a, 'o, const PLANES: usize, const L: usize> Iterator for Windows<'a, 'o, PLANES, L> {
+    type Item = (&'o mut [i32; 2], View<'a, PLANES, L>, i16);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let output = self.outputs.next()?;
+        let start = self.path.advance();
+        let (row, rest) = if PLANES == 4 {
+            let (row, rest) = self.path.nearest();
+            (row * self.row_octets, rest)
+        } else {
+            (self.path.row(), 0)
+        };
+        // SAFETY: no output is beyond the last, whose row and window are there: [`Path::last`].
+        let view = unsafe {
+            View {
+                row: self.view.row.byte_add(row),
+                samples: self.view.samples.add(start),
+                ..self.view
+            }
+        };
+        Some((output, view, rest))
     }
 }

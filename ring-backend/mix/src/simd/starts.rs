@@ -1,0 +1,71 @@
+//! Streams are given their places. Nothing here is unsafe, but what is read there relies on it.
+#![deny(unsafe_code)]
+
+use super::{LINE, Parts, Starts};
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+impl<'a> Starts<'a> {
+    /// None yet, to be `count` and to have `octets` each.
+    #[inline]
+    #[must_use]
+    pub fn new(octets: usize, count: usize) -> Self {
+        Self {
+            octets,
+            count,
+            starts: heapless::Vec::new(),
+            of: PhantomData,
+        }
+    }
+
+    /// Has all streams begin where this one does, until they have places of their own; `None`
+    /// where its octets are too few, or the streams too many.
+    #[inline]
+    pub fn begin(&mut self, octets: &'a [u8]) -> Option<()> {
+        let start = NonNull::from(octets.get(..self.octets)?).cast();
+        for _ in 0..self.count.div_ceil(LINE) {
+            self.starts.push([start; LINE]).ok()?;
+        }
+        Some(())
+    }
+
+    /// Puts a stream in its place and returns its octets; `None` where they are too few, or there
+    /// is no such place.
+    #[inline]
+    pub fn place(&mut self, slot: usize, octets: &'a [u8]) -> Option<&'a [u8]> {
+        let octets = octets.get(..self.octets)?;
+        *self.starts.as_flattened_mut().get_mut(slot)? = NonNull::from(octets).cast();
+        Some(octets)
+    }
+
+    /// Has the stream of one place in others as well.
+    #[cold]
+    #[inline(never)]
+    pub fn repeat(&mut self, twins: &[[u8; 2]]) {
+        let starts = self.starts.as_flattened_mut();
+        for [from, to] in twins.iter().map(|twin| twin.map(usize::from)) {
+            if from.max(to) < starts.len() {
+                starts[to] = starts[from];
+            }
+        }
+    }
+
+    /// The same where streams need not have begun.
+    #[inline]
+    pub fn put(&mut self, slot: usize, octets: &'a [u8]) -> Option<&'a [u8]> {
+        if self.starts.is_empty() {
+            self.begin(octets)?;
+        }
+        self.place(slot, octets)
+    }
+
+    /// The streams in parts of `SIZE` octets, if they have as many.
+    #[inline]
+    #[must_use]
+    pub fn parts<const SIZE: usize>(&self) -> Option<Parts<'_, 'a, SIZE>> {
+        let last = self.octets.checked_sub(SIZE)?;
+        let starts = self.starts.as_flattened().get(..self.count);
+        let (starts, of) = (starts.unwrap_or(&[]), PhantomData);
+        Some(Parts { starts, last, of })
+    }
+}
