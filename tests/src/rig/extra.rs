@@ -74,16 +74,20 @@ pub(super) fn extra(root: &Path, extra: Extra) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Debian 13's kernel and the frontend's modules, laid over those of the standard guest.
-fn linux(tree: &Tree, into: &Path) -> Result<()> {
+/// The kernel of a tree, as it is packed.
+fn vmlinuz(tree: &Tree) -> Result<PathBuf> {
     let files = tree.below("boot")?;
     let found = files
-        .iter()
+        .into_iter()
         .find(|(name, _)| name.starts_with("boot/vmlinuz-"));
-    let (_, path) = found.context("no boot/vmlinuz-*")?;
+    Ok(found.context("no boot/vmlinuz-*")?.1)
+}
+
+/// Debian 13's kernel and the frontend's modules, laid over those of the standard guest.
+fn linux(tree: &Tree, into: &Path) -> Result<()> {
     fs::write(
         into.join("vmlinux-6.12"),
-        images::vmlinux(&fs::read(path)?)?,
+        images::vmlinux(&fs::read(vmlinuz(tree)?)?)?,
     )?;
     let mut archive = Archive::default();
     let mut order = String::new();
@@ -103,7 +107,7 @@ fn device_model(root: &Path, tree: &Tree, into: &Path) -> Result<()> {
     let mut archive = Archive::default();
     let program = "usr/libexec/xen-qemu-system-i386";
     archive.program(tree, program, program)?;
-    for name in ["kvmvapic", "linuxboot", "linuxboot_dma", "pvh"] {
+    for name in ["kvmvapic", "linuxboot", "linuxboot_dma"] {
         let path = format!("usr/share/qemu/{name}.bin");
         archive.copy(&path, &tree.file(&path)?)?;
     }
@@ -119,12 +123,7 @@ fn device_model(root: &Path, tree: &Tree, into: &Path) -> Result<()> {
     archive.copy(loader, &Tree::new(&tools.root).file(loader)?)?;
     fs::write(into.join("device-model.cpio"), archive.bytes()?)?;
     let linux = debs::unpacked(root, &debs::LINUX)?;
-    let files = Tree::new(&linux.root).below("boot")?;
-    let found = files
-        .iter()
-        .find(|(name, _)| name.starts_with("boot/vmlinuz-"));
-    let (_, path) = found.context("no boot/vmlinuz-*")?;
-    fs::copy(path, into.join("vmlinuz"))?;
+    fs::copy(vmlinuz(&Tree::new(&linux.root))?, into.join("vmlinuz"))?;
     Ok(())
 }
 
