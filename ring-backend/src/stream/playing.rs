@@ -186,7 +186,8 @@ impl Stream {
             held,
             pcm.progress.rest(position, moment.now),
             pcm.progress.stale(moment.now),
-            pcm.at_end(position, moment.now, self.rewinds),
+            // Whoever is told at every step of the mixer is told of it anyway.
+            pcm.at_end(position, moment.now).filter(|_| !self.rewinds),
         ];
         looks.into_iter().flatten().min()
     }
@@ -227,19 +228,15 @@ impl Pcm {
 
     /// When the position will be that of the period's end, if it is not there yet and periods are
     /// long: then the event that ends one says how far the card is, too.
-    fn at_end(&self, position: u64, now: Nanos, rewinds: bool) -> Option<Nanos> {
+    fn at_end(&self, position: u64, now: Nanos) -> Option<Nanos> {
         let long = self.period() >= self.shape.rate / LANDINGS_PER_SECOND;
         let left = self
             .progress
             .end()
             .filter(|_| long)?
             .checked_sub(position)?;
-        let span = match nanos_of(left, self.shape.rate) {
-            span if span > NEAR.0 => span,
-            // It is told at every step anyway.
-            _ if rewinds => return None,
-            _ => LOOK.0,
-        };
+        let span = nanos_of(left, self.shape.rate);
+        let span = if span > NEAR.0 { span } else { LOOK.0 };
         Some(Nanos(now.0.saturating_add(span)))
     }
 
