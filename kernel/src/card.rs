@@ -79,19 +79,22 @@ impl HdaCard {
             .inspect_err(|error| log!("card: {error}"))
             .ok();
         quiesce::arm(regs.alias(), front, function, interrupt);
-        let overrides = store.overrides().map_err(|word| {
-            quiesce::card();
-            NoCard::Dictated(word)
-        })?;
-        let options = Options {
-            overrides,
-            interrupts: interrupt.is_some(),
-            quirks: Quirks::of(function.id),
-            ..*options
+        let bring_up = |overrides| {
+            let options = Options {
+                overrides,
+                interrupts: interrupt.is_some(),
+                quirks: Quirks::of(function.id),
+                ..*options
+            };
+            hda::Card::bring_up(regs, &mut Dma, DriverClock, &options).map_err(NoCard::Hda)
         };
-        let card = hda::Card::bring_up(regs, &mut Dma, DriverClock, &options);
+        let overrides = store.overrides().map_err(NoCard::Dictated);
+        // Nobody would ever take its interrupt, and one that is pending ends every sleep.
+        let card = overrides
+            .and_then(bring_up)
+            .inspect_err(|_| quiesce::card())?;
         let mut found = Self {
-            card: Box::new(card.map_err(NoCard::Hda)?),
+            card: Box::new(card),
             host: function.host,
             id: function.id,
             interrupt,

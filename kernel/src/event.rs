@@ -1,6 +1,6 @@
 //! Event channels: two-level bitmaps, never an upcall.
 //!
-//! Every channel stays masked and upcalls stay off, so nothing interrupts this domain. It asks
+//! Upcalls stay off, as the domain begins with them, so nothing interrupts it. It asks
 //! instead: a channel's pending bit is set once by its first notification, further ones cost
 //! nothing at all, and clearing it asks for the next. The domain sleeps in `SCHEDOP_poll` on the
 //! channels it listed (`xen/include/public/{event_channel,sched}.h`).
@@ -154,12 +154,15 @@ pub fn sleep(deadline: Option<Nanos>) {
     if deadline.is_some_and(|deadline| deadline <= before) {
         return;
     }
-    let listed = LISTED.lock();
-    // A refusal would only make this domain spin.
-    let _ = hypercall::poll(&listed, deadline.map(|deadline| deadline.0));
-    drop(listed);
-    WAKEUPS.fetch_add(1, Ordering::Relaxed);
+    poll(&LISTED.lock(), deadline);
     left_to_others(before);
+}
+
+/// Sleeps until one of `ports` is pending or until `deadline`.
+fn poll(ports: &[u32], deadline: Option<Nanos>) {
+    // A refusal would only make this domain spin.
+    let _ = hypercall::poll(ports, deadline.map(|deadline| deadline.0));
+    WAKEUPS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Counts the time since `before` as asleep.
@@ -171,7 +174,7 @@ pub fn left_to_others(before: Nanos) {
 /// How long [`give_way`] does not sleep.
 const NANOS_GIVING_WAY: u64 = 20_000_000;
 
-/// Waits for `port` until `deadline`, for start-up. While dom0 is busy, as it is when it starts a
+/// Waits for `port`, listed or not, until `deadline`, for start-up. While dom0 is busy, as it is when it starts a
 /// domain, who sleeps may get the processor back only at the end of dom0's slice, and an answer
 /// from dom0 then takes 10 ms; who stays in the queue gets it back after one at most.
 pub fn give_way(port: LocalPort, deadline: Nanos) {
@@ -186,10 +189,10 @@ pub fn give_way(port: LocalPort, deadline: Nanos) {
         }
         hypercall::give_way();
     };
-    left_to_others(before);
     if !came {
-        sleep(Some(deadline));
+        poll(&[port.0], Some(deadline));
     }
+    left_to_others(before);
 }
 
 /// Wake-ups so far, and nanoseconds slept.

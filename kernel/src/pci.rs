@@ -56,6 +56,8 @@ pub fn connect(store: &mut impl Store) -> Result<(Front, AudioFunction), PciErro
     let page = mm::take_page().ok_or(PciError::NoOffer)?;
     let gref = grant::lend(HARDWARE_DOMAIN, page).map_err(|_| PciError::NoOffer)?;
     let port = event::offer(HARDWARE_DOMAIN).map_err(|_| PciError::NoOffer)?;
+    // Who waits for an answer looks at it; what comes at any other time, nobody would ever take.
+    event::listen(port, false);
     // SAFETY: taken and lent for this and never given back.
     let page = unsafe { Shared::new(page, mm::PAGE) };
     page.clear();

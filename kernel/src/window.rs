@@ -58,11 +58,16 @@ impl Window {
         BASE + self.first * PAGE
     }
 
+    /// Keeps the addresses for good.
+    pub const fn keep(&mut self) {
+        self.pages = 0;
+    }
+
     /// Maps machine frames from `first` on for good, even if Xen refuses one of them.
     fn map_for_good(first: u64, pages: usize, rights: u64) -> Result<usize, MapError> {
-        let window = Self::take(pages).ok_or(MapError::Full)?;
+        let mut window = Self::take(pages).ok_or(MapError::Full)?;
         let va = window.va();
-        core::mem::forget(window);
+        window.keep();
         for (at, mfn) in (va..).step_by(PAGE).zip(first..).take(pages) {
             // SAFETY: these addresses were taken just now and are nobody else's any more.
             let mapped = unsafe { hypercall::update_va_mapping(at, mfn << 12 | rights) };

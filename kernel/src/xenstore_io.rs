@@ -85,18 +85,20 @@ impl ReadReady for StoreRing {
 impl Read for StoreRing {
     /// Reads what is there; nothing there is 0 octets, not a wait.
     fn read(&mut self, into: &mut [u8]) -> Result<usize, BrokenRing> {
-        let filled = self.filled(RSP_PROD, RSP_CONS)?;
-        let octets = into.len().min(filled as usize);
+        let filled = self.filled(RSP_PROD, RSP_CONS)? as usize;
+        let octets = into.len().min(filled);
         let into = &mut into[..octets];
         let consumed = self.page.load(RSP_CONS);
         let at = (consumed % RING_OCTETS) as usize;
         let (first, second) = into.split_at_mut(octets.min(RING_OCTETS as usize - at));
         self.page.copy_out(RESPONSES + at, first);
         self.page.copy_out(RESPONSES, second);
-        let consumed = consumed.wrapping_add(octets as u32);
-        self.page.store(RSP_CONS, consumed);
-        // xenstored only waits for room after it has filled the ring.
-        if filled == RING_OCTETS && octets > 0 {
+        self.page
+            .store(RSP_CONS, consumed.wrapping_add(octets as u32));
+        // xenstored waits for room if it found none, and it may have filled the ring since the look
+        // above: so look again, now that it can see the room.
+        self.page.fence();
+        if self.page.load(RSP_PROD).wrapping_sub(consumed) >= RING_OCTETS && octets > 0 {
             event::notify(self.port);
         }
         Ok(octets)
