@@ -344,9 +344,9 @@ impl Control {
 
     /// Frees a slot; a device that found none may have it.
     fn free(&mut self, at: usize, now: Nanos) {
-        if let Some(place) = self.devices.get_mut(at) {
-            *place = None;
-        }
+        let device = self.devices.get_mut(at).and_then(Option::take);
+        // Something happened since the last look: perhaps another of the same number came.
+        self.scan |= device.is_some_and(|device| device.look);
         self.changes = self.changes.wrapping_add(1);
         if self.refused {
             // Not at once: the scan may find what was just given up on, again and again.

@@ -1,11 +1,13 @@
 //! A device's life as libxl and a Linux guest live it.
 
-use crate::site::{BACKEND, Site};
+use crate::site::{BACKEND, NoCard, Site};
+use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write, WriteReady};
 use ring_backend::link::Direction;
 use ring_backend::orders::Shutdown;
 use ring_backend::world::{ClaimedRef, RemotePort};
+use ring_backend::xenstore::Kind;
 use tests::fake::guest::Guest;
-use tests::fake::store::{DOM0, Store};
+use tests::fake::store::{DOM0, Store, Wire};
 use tests::fake::toolstack::{Toolstack, Vsnd};
 
 #[test]
@@ -288,6 +290,69 @@ fn a_device_created_in_the_place_of_a_forced_out_one_starts_afresh() {
     let mut guest = Guest::new(&site.store, &site.toolstack, 3, 0, 2);
     site.settle(&mut [&mut guest]);
     assert_eq!(site.backend.plane().linked[&0].streams.len(), 2);
+}
+
+/// A wire on which the toolstack is quicker than the end of the backend's watch.
+struct Racing<'a> {
+    wire: &'a mut Wire,
+    toolstack: &'a Toolstack,
+    card: Option<Vsnd>,
+}
+
+impl ErrorType for Racing<'_> {
+    type Error = ErrorKind;
+}
+
+impl ReadReady for Racing<'_> {
+    fn read_ready(&mut self) -> Result<bool, ErrorKind> {
+        self.wire.read_ready()
+    }
+}
+
+impl Read for Racing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+        self.wire.read(buffer)
+    }
+}
+
+impl WriteReady for Racing<'_> {
+    fn write_ready(&mut self) -> Result<bool, ErrorKind> {
+        self.wire.write_ready()
+    }
+}
+
+impl Write for Racing<'_> {
+    fn write(&mut self, buffer: &[u8]) -> Result<usize, ErrorKind> {
+        if buffer.starts_with(&Kind::Unwatch.number().to_le_bytes())
+            && let Some(card) = self.card.take()
+        {
+            self.toolstack.attach(&card);
+        }
+        self.wire.write(buffer)
+    }
+
+    fn flush(&mut self) -> Result<(), ErrorKind> {
+        self.wire.flush()
+    }
+}
+
+#[test]
+fn a_device_created_while_the_one_before_it_is_forgotten_is_offered() {
+    let mut site = Site::new(4, 0);
+    site.connect(&Vsnd::card(3, 0, 1, 0));
+    site.toolstack.destroy(3, 0);
+    let mut racing = Racing {
+        wire: &mut site.wire,
+        toolstack: &site.toolstack,
+        card: Some(Vsnd::card(3, 0, 1, 1)),
+    };
+    for _ in 0..1_000 {
+        let card = None::<&mut NoCard>;
+        site.backend.poll(site.now, &mut (), card, &mut racing);
+        site.now = site.now.plus_millis(1);
+    }
+    assert!(racing.card.is_none(), "the first was forgotten");
+    assert_eq!(site.back(3, 0, "state").as_deref(), Some("2"));
 }
 
 #[test]

@@ -133,7 +133,7 @@ pub struct Site {
     pub toolstack: Toolstack,
     pub backend: Backend<Accounts>,
     pub now: Nanos,
-    wire: Wire,
+    pub wire: Wire,
     /// Calls of the backend so far.
     pub polls: u64,
 }
