@@ -115,7 +115,7 @@ pub struct Counters {
     pub xruns: u32,
     /// Frames that came after their place was mixed.
     pub late_frames: u64,
-    /// Octets copied from or to the guest's buffer.
+    /// Octets copied from or to the guest's buffer, or made silent.
     pub octets: u64,
     /// Position events placed.
     pub events: u64,
@@ -279,6 +279,7 @@ impl Stream {
             shape.format.silence(),
         );
         shadow.clear(ring);
+        self.counters.octets += octets as u64;
         let mut progress = Progress::new(shape.period_frames, shape.rate);
         if self.rewinds {
             progress.tell_all();
@@ -375,7 +376,10 @@ impl Stream {
         pcm.flow = Flow::Stopped;
         let (_, ring) = desk.arena.get_mut(&pcm.run);
         match keep {
-            Some(kept) => pcm.shadow.restart(ring, kept),
+            Some(kept) => {
+                pcm.shadow.restart(ring, kept);
+                self.counters.octets += pcm.shadow.octets() as u64;
+            }
             None => pcm.shadow.stop(ring),
         }
         if self.direction == Direction::Playback {

@@ -189,6 +189,41 @@ fn every_field_of_open_is_bounded_on_both_sides() {
     assert_eq!(stage.status(&mut front, front::open(&good)), 0);
 }
 
+/// What is made silent takes time as what is copied does, and others' sound waits for it.
+#[test]
+fn whole_buffers_are_made_silent_no_faster_than_they_could_be_written() {
+    let params = Params::stereo(65_536, 1024);
+    for anew in [false, true] {
+        let mut stage = Stage::patient();
+        let mut front = playback(&mut stage);
+        let buffer = stage.open(&mut front, params);
+        let open = front::open(&params.claim(buffer.directory));
+        let (mut sent, mut served) = (0_u32, 0);
+        for _ in 0..100 {
+            while sent < served + 8 {
+                // What begins out of a pause begins with a buffer of silence, too.
+                front.send(if anew {
+                    front::trigger((sent % 2) as u8)
+                } else {
+                    open
+                });
+                sent += 1;
+            }
+            stage.now = stage.now.plus_millis(1);
+            stage.poll();
+            while let Some(response) = front.response() {
+                assert_eq!(response.status, 0);
+                served += 1;
+            }
+        }
+        let buffers = if anew { served / 2 } else { served };
+        assert!(
+            buffers <= 27,
+            "{buffers} of 256 KiB in 100 ms, at 64 KiB in one"
+        );
+    }
+}
+
 #[test]
 fn a_full_arena_is_an_error_to_the_one_who_asks_and_no_one_else() {
     let mut stage = Stage::patient();
