@@ -32,7 +32,7 @@ impl fmt::Display for NoInterrupt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Msi(error) => write!(f, "no MSI: {error}"),
-            Self::Bind(error) => write!(f, "no MSI: its PIRQ is not bound ({error:?})"),
+            Self::Bind(error) => write!(f, "no MSI: its PIRQ is not bound: {error}"),
         }
     }
 }

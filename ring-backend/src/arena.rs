@@ -30,6 +30,8 @@ pub struct Arena {
     octets: Box<[u8]>,
     pages: Box<[ClaimedRef]>,
     taken: Box<[bool]>,
+    /// Blocks that no stream holds.
+    free: usize,
 }
 
 impl Arena {
@@ -41,6 +43,7 @@ impl Arena {
             octets: vec![0; blocks * PAGE_OCTETS].into_boxed_slice(),
             pages: vec![ClaimedRef(0); blocks].into_boxed_slice(),
             taken: vec![false; blocks].into_boxed_slice(),
+            free: blocks,
         }
     }
 
@@ -52,8 +55,8 @@ impl Arena {
 
     /// Octets that no stream holds.
     #[must_use]
-    pub fn free_octets(&self) -> usize {
-        self.taken.iter().filter(|taken| !**taken).count() * PAGE_OCTETS
+    pub const fn free_octets(&self) -> usize {
+        self.free * PAGE_OCTETS
     }
 
     /// Takes the first run of blocks that holds `octets`; `None` where none is left.
@@ -68,12 +71,14 @@ impl Arena {
             .position(|window| window.iter().all(|taken| !taken))?;
         let run = Run { first, blocks };
         self.mark(&run, true);
+        self.free -= blocks;
         Some(run)
     }
 
     /// Takes a run back.
     pub fn give(&mut self, run: Run) {
         self.mark(&run, false);
+        self.free += run.blocks;
     }
 
     /// The grant references and the octets of a run.

@@ -26,6 +26,7 @@ use crate::stream::Moment;
 use crate::world::{Card, CardFormat, DomId, Nanos, PAGE_OCTETS, World};
 use alloc::boxed::Box;
 use alloc::vec;
+use alloc::vec::Vec;
 
 /// The most streams that a plane can be made for.
 pub const STREAMS_MOST: usize = MAX_VOICES;
@@ -61,7 +62,8 @@ impl Default for Limits {
 pub struct Plane<W: World> {
     limits: Limits,
     card: CardFormat,
-    seats: Box<[Option<Seat<W>>]>,
+    /// Up to the last that is taken, so that a turn goes over no others; never more than voices.
+    seats: Vec<Option<Seat<W>>>,
     voices: Box<[Voice]>,
     mixer: Mixer,
     arena: Arena,
@@ -87,7 +89,7 @@ impl<W: World> Plane<W> {
         Self {
             limits,
             card,
-            seats: (0..streams).map(|_| None).collect(),
+            seats: Vec::with_capacity(streams),
             voices: (0..streams).map(|_| Voice::default()).collect(),
             mixer: Mixer::new(card),
             arena: Arena::new(limits.arena_octets),
@@ -122,7 +124,8 @@ impl<W: World> Plane<W> {
         if self.seats.iter().flatten().any(|seat| seat.slot() == slot) {
             return Err(DeviceFault::InUse);
         }
-        let free = self.seats.iter().filter(|seat| seat.is_none()).count();
+        let taken = self.seats.iter().flatten().count();
+        let free = self.voices.len().saturating_sub(taken);
         if link.streams.len() > free {
             return Err(DeviceFault::NoRoom(free));
         }
@@ -130,11 +133,11 @@ impl<W: World> Plane<W> {
         for (index, stream) in (0..).zip(&link.streams) {
             let rules = Rules::new(&stream.config, limit);
             match Seat::connect(slot, index, link.dom, stream, rules, world) {
-                Ok(seat) => {
-                    if let Some(place) = self.seats.iter_mut().find(|seat| seat.is_none()) {
-                        *place = Some(seat);
-                    }
-                }
+                Ok(seat) => match self.seats.iter_mut().find(|seat| seat.is_none()) {
+                    Some(place) => *place = Some(seat),
+                    // There is room: it was counted above.
+                    None => self.seats.push(Some(seat)),
+                },
                 Err(fault) => {
                     self.disconnect(slot, world);
                     return Err(DeviceFault::Stream(index, fault));
@@ -146,10 +149,14 @@ impl<W: World> Plane<W> {
 
     /// Gives everything of a device back. Nothing if it is not connected.
     pub fn disconnect(&mut self, slot: DeviceSlot, world: &mut W) {
-        for place in &mut self.seats {
+        for (place, voice) in self.seats.iter_mut().zip(&mut self.voices) {
             if let Some(seat) = place.take_if(|seat| seat.slot() == slot) {
                 seat.disconnect(world, &mut self.arena);
+                self.mixer.release(voice);
             }
+        }
+        while let Some(None) = self.seats.last() {
+            self.seats.pop();
         }
     }
 
@@ -203,15 +210,11 @@ impl<W: World> Plane<W> {
         let moment = self.moment(now);
         let mut look = None;
         for (seat, voice) in self.seats.iter_mut().zip(&mut self.voices) {
-            if let Some(seat) = seat
-                && let Some(next) = seat.report(voice, world, &moment)
-            {
+            let Some(seat) = seat else { continue };
+            if let Some(next) = seat.report(voice, world, &moment) {
                 look = Some(look.map_or(next, |look: Nanos| look.min(next)));
             }
-            if !seat
-                .as_ref()
-                .is_some_and(|seat| seat.stream().needs_voice())
-            {
+            if !seat.stream().needs_voice() {
                 self.mixer.release(voice);
             }
         }
