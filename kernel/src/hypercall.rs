@@ -86,6 +86,22 @@ pub fn shutdown(why: Shutdown) -> ! {
     }
 }
 
+/// Has Xen end the domain in so many seconds, if it has not ended by itself.
+pub fn watchdog(seconds: u32) {
+    let mut argument = xen::sched_watchdog {
+        id: 0,
+        timeout: seconds,
+    };
+    // SAFETY: Xen only reads the argument. A refusal (none is left) leaves things as they were.
+    unsafe {
+        xen::hypercall_2(
+            xen::__HYPERVISOR_sched_op,
+            u64::from(xen::SCHEDOP_watchdog),
+            handle(&mut argument),
+        )
+    };
+}
+
 /// Stops the periodic tick of vCPU 0.
 pub fn stop_periodic_timer() -> Result<(), Errno> {
     // SAFETY: no memory is named.

@@ -28,6 +28,8 @@ mod panic;
 mod pci;
 mod quiesce;
 mod ready;
+#[cfg(not(feature = "guest"))]
+mod serving;
 mod shared;
 mod start;
 mod time;
@@ -37,6 +39,7 @@ mod window;
 mod world;
 mod xenstore_io;
 
+use alloc::boxed::Box;
 use card::HdaCard;
 use console::log;
 use core::fmt::Write;
@@ -50,8 +53,9 @@ use ring_backend::plane::{Limits, Plane};
 use ring_backend::status::{CARD_OCTETS, LoopCounters};
 use ring_backend::world::{Card as _, CardFormat, CardSample, Nanos};
 use ring_backend::xenstore::{Blocking, Client};
+#[cfg(not(feature = "guest"))]
+use serving::Serving;
 use start::Boot;
-use world::Xen;
 use xenstore_io::{StoreRing, StoreWaiter};
 
 /// Pages that stay out of the heap.
@@ -122,25 +126,28 @@ fn main(boot: &Boot) -> ! {
         backend.describe_levels(&card.levels());
         backend.describe_routes(&card.routes());
     }
+    let mut place = serving::place();
+    let serving = place.insert(Box::leak(Box::new(Serving { backend, ring })));
     heap::seal();
     let ready = Ready::now(entered);
     ready.announce(&description);
-    backend.describe_start(&ready);
+    serving.backend.describe_start(&ready);
     if let Some(card) = &card {
         card.list();
     }
 
     loop {
-        event::take(ring.port());
-        backend.count_loop(counters(entered, card.as_ref()));
+        event::take(serving.ring.port());
+        serving.backend.count_loop(counters(entered, card.as_ref()));
         if let Some(card) = &mut card {
             card.serve();
             if card.follow_jacks() {
-                backend.describe_jacks(&card.shown());
-                backend.describe_routes(&card.routes());
+                serving.backend.describe_jacks(&card.shown());
+                serving.backend.describe_routes(&card.routes());
             }
         }
-        let next = backend.poll(time::now(), &mut Xen, card.as_mut(), &mut ring);
+        let next = serving.poll(card.as_mut());
+        let backend = &mut serving.backend;
         if let Some(order) = backend.shutdown_requested() {
             end(card, order);
         }
@@ -200,6 +207,6 @@ fn end(card: Option<HdaCard>, order: orders::Shutdown) -> ! {
     hypercall::shutdown(match order {
         orders::Shutdown::PowerOff => hypercall::Shutdown::PowerOff,
         orders::Shutdown::Reboot => hypercall::Shutdown::Reboot,
-        orders::Shutdown::Crash => hypercall::Shutdown::Crash,
+        orders::Shutdown::Crash => panic!("as ordered"),
     })
 }

@@ -17,8 +17,8 @@ use core::fmt;
 /// Messages from xenstore taken in one poll.
 const MESSAGES_PER_POLL: usize = 128;
 
-/// How long guests have to close what they play when the toolstack ends this domain.
-const GOODBYE_MILLIS: u64 = 2_500;
+/// How long guests have to close what they play when this domain ends.
+pub const GOODBYE_MILLIS: u64 = 2_500;
 
 /// Everything between the traits of [`crate::world`], for a data plane `P`.
 #[derive(Debug)]
@@ -109,13 +109,27 @@ impl<P> Backend<P> {
     /// Begins to end, and notes when that is done; returns when to look again.
     fn leave(&mut self, now: Nanos) -> Option<Nanos> {
         let order = self.orders.shutdown().filter(|_| !self.over)?;
+        if order == Shutdown::Crash {
+            self.over = true;
+            return None;
+        }
         if self.leaving.is_none() {
-            self.control.retire(now);
+            self.part(now);
         }
         let end = *self.leaving.get_or_insert(now.plus_millis(GOODBYE_MILLIS));
-        let done = self.control.taken() == 0 || now >= end;
-        self.over = order == Shutdown::Crash || done;
+        self.over = self.parted() || now >= end;
         (!self.over).then_some(end)
+    }
+
+    /// Has guests let go, as [`Backend::poll`] goes on to be called.
+    pub fn part(&mut self, now: Nanos) {
+        self.control.retire(now);
+    }
+
+    /// Whether no guest holds on to anything any more, as far as can be known.
+    #[must_use]
+    pub fn parted(&self) -> bool {
+        self.lost || self.control.taken() == 0
     }
 
     /// Whether an order of the toolstack's was refused since the last call: this domain cannot be

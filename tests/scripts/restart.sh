@@ -1,4 +1,4 @@
-# The audio domain goes and comes back: rebooted while guests play, destroyed and crashed while they
+# The audio domain goes and comes back: rebooted and crashed while guests play, destroyed while they
 # rest. One command gives its guests their cards back, or an agent does by itself. It talks to xenstored
 # through the socket, or the kernel's device where there is none.
 audiodom || exit
@@ -36,8 +36,10 @@ audioctl status && echo "XENBUS $?"
 mv /run/xenstored/away /run/xenstored/socket
 audioctl agent --reattach >/run/agent.log 2>&1 &
 agent_runs=$!
+play running 50 && sleep 2 || exit
 before=$(uptime_ms)
-xl sysrq audiodom c && again 4 crashed || exit
+xl sysrq audiodom c && ended running && say "crash: let go $(($(uptime_ms) - before)) ms after it" || exit
+again 4 crashed || exit
 cat /run/agent.log
 kill $agent_runs
 xl list

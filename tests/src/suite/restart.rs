@@ -60,7 +60,7 @@ pub fn check(dir: &Path, setup: Setup) -> Result<Vec<Finding>> {
             "destroyed",
         ),
         finding(
-            "audio domain crashed while guests rest, audioctl agent --reattach",
+            "audio domain crashed while guests play, audioctl agent --reattach",
             "crashed",
         ),
         Finding::of(
