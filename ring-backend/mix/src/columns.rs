@@ -17,8 +17,11 @@ pub const LEAST: usize = 7;
 
 /// An integer of every channel.
 pub type Channels = [[i32; 8]; 2];
-/// Two samples of every channel: high parts, and then low parts.
-pub type Record = [Channels; 2];
+/// Two samples of every channel: high parts, and then low parts. None of their vectors lies across
+/// two lines of cache, which would be read twice.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
+pub struct Record(pub [Channels; 2]);
 
 /// Streams of a vector.
 const STREAMS: usize = 4;
@@ -65,8 +68,8 @@ pub fn lay(frames: &[[i32; 2]], column: usize, records: &mut [Record]) -> bool {
         for (part, value) in [high, low].into_iter().enumerate() {
             let pieces = pieces(value);
             for i in 0..STREAMS / 2 {
-                evens[i][part].as_flattened_mut().as_chunks_mut().0[place] = pieces[2 * i];
-                odds[i][part].as_flattened_mut().as_chunks_mut().0[place] = pieces[2 * i + 1];
+                evens[i].0[part].as_flattened_mut().as_chunks_mut().0[place] = pieces[2 * i];
+                odds[i].0[part].as_flattened_mut().as_chunks_mut().0[place] = pieces[2 * i + 1];
             }
         }
     }
@@ -128,7 +131,7 @@ fn add_four<const FINE: bool, const EIGHT: usize>(
     for i in 0..4 {
         let a = spread(&row[0].0.as_chunks::<2>().0[4 * EIGHT + i]);
         let b = spread(&row[1].0.as_chunks::<2>().0[4 * EIGHT + i]);
-        let [highs, lows] = &window[i];
+        let Record([highs, lows]) = &window[i];
         for n in 0..2 {
             let high = load(&highs[n]);
             sums[n] = add_madd16(sums[n], high, a);

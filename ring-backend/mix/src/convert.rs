@@ -14,16 +14,16 @@ use super::voice::Voice;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Frames of the card that are converted at a time.
-pub const OUTPUTS: usize = 128;
+/// Frames of the card that are converted at a time: what each time costs beside them counts.
+pub const OUTPUTS: usize = 240;
 /// Frames of a stream that are converted at a time.
 const INPUTS: usize = 256;
 /// Samples of all planes: of a stream with all the history that there can be, and with another
 /// channel where two are looked at together and one is odd; more than two streams of stereo.
 const PLANES: usize = 2 * (HISTORY / 7 * 8 + INPUTS * MAX_CHANNELS);
 
-/// Records of streams in step: of as many frames of filter and new ones as [`OUTPUTS`] outputs
-/// take from 44.1 to 48 kHz.
+/// Records of streams in step: of as many frames of filter and new ones as 128 outputs take from
+/// 44.1 to 48 kHz. They stay in the nearest cache beside a row of coefficients.
 const RECORDS: usize = 192;
 
 /// How many streams of so many channels there is room for at once.
@@ -63,7 +63,7 @@ impl Scratch {
             resampled: vec![0; OUTPUTS * MAX_CHANNELS],
             spread: vec![0; OUTPUTS * MAX_CHANNELS],
             planes: vec![0; PLANES],
-            records: vec![Default::default(); RECORDS],
+            records: vec![Record::default(); RECORDS],
             laned: vec![Default::default(); OUTPUTS],
         }
     }
