@@ -5,15 +5,16 @@ macro_rules! kernel {
     ($width:ident, $feature:literal, $vectors:literal) => {
         /// The loop of this width.
         pub mod $width {
-            use crate::narrow::$width::{add, blocks, packed, put, shift};
+            use crate::narrow::$width::{add, packed, put, shift};
             use crate::plan::Plan;
-            use crate::simd::Starts;
             use crate::simd::$width::*;
+            use crate::simd::{Block, Starts};
             use crate::wide::$width::parts;
 
             /// Vectors that are done at a time, their octets and samples.
             const PART: usize = $vectors;
-            const PART_SIZE: usize = PART * OCTETS;
+            /// Octets that are done at a time.
+            pub const PART_SIZE: usize = PART * OCTETS;
             const PART_SAMPLES: usize = PART_SIZE / 2;
             const LANES: usize = OCTETS / 4;
 
@@ -28,6 +29,7 @@ macro_rules! kernel {
                 out: &mut [u8],
             ) -> usize {
                 let steps = plan.steps();
+                let last = low5(steps.last());
                 let places = steps.places();
                 let cut = i64::from(38 - places);
                 let len = match gathered {
@@ -50,7 +52,7 @@ macro_rules! kernel {
                                 let [even, odd] = parts(&eights.as_chunks().0[at * LANES / 8], at);
                                 // 38 fraction bits: the whole samples, and what these units hold.
                                 let high = weave32(right64::<32>(even), odd);
-                                both[0][j] = shift32(high, &[6, 0]);
+                                both[0][j] = right32(high, 6);
                                 let [even, odd] = [even, odd].map(|sum| down64(sum, &[cut, 0]));
                                 let low = weave32(even, left64::<32>(odd));
                                 both[1][j] = and(low, every32((1 << places) - 1));
@@ -61,15 +63,17 @@ macro_rules! kernel {
                         }
                     }
                     for (pair, factors) in block.pairs().zip(steps.factors()) {
-                        if factors.shift[0] >= 0 {
-                            if factors.shift[1] > 0 {
-                                carry(&mut sums, &mut wholes, factors.shift[1]);
+                        if factors.before[0] != 0 {
+                            if factors.carries() {
+                                carry(&mut sums, &mut wholes, from8(&factors.before));
                             }
-                            shift(&mut sums, &factors.shift);
+                            if factors.shifts() {
+                                shift(&mut sums, low5(&factors.before));
+                            }
                         }
                         add(pair, every128(&factors.each), &mut sums);
                     }
-                    shift(&mut sums, steps.last());
+                    shift(&mut sums, last);
                     for i in 0..PART {
                         for j in 0..2 {
                             sums[i][j] = add32(sums[i][j], wholes[i][j]);
@@ -79,16 +83,43 @@ macro_rules! kernel {
                 })
             }
 
+            /// Does the blocks of streams from octet `base` on; returns the octets done.
+            #[inline]
+            #[target_feature(enable = $feature)]
+            fn blocks<const SIZE: usize>(
+                starts: &Starts<'_>,
+                base: usize,
+                out: &mut [u8],
+                sum: impl Fn(usize, Block<'_, '_, SIZE>, &mut [u8; SIZE]),
+            ) -> usize {
+                let len = out.len();
+                let (Some(last), Some(parts)) = (len.checked_sub(SIZE), starts.parts()) else {
+                    return 0;
+                };
+                let mut at = 0;
+                while at < len {
+                    // The rest is done once more with samples that are done: streams do not change.
+                    let from = at.min(last);
+                    let out = out.get_mut(from..).and_then(<[u8]>::first_chunk_mut);
+                    let (Some(out), Some(block)) = (out, parts.at(base + from)) else {
+                        break;
+                    };
+                    sum(base + from, block, out);
+                    at += SIZE;
+                }
+                at.min(len)
+            }
+
             /// Carries whole samples from sums of so many fraction bits.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn carry(sums: &mut [[V; 2]; PART], wholes: &mut [[V; 2]; PART], places: i64) {
-                let rest = every32((1 << places) - 1);
+            fn carry(sums: &mut [[V; 2]; PART], wholes: &mut [[V; 2]; PART], places: V) {
+                let beyond = beyond32(places);
                 for i in 0..PART {
                     for j in 0..2 {
                         let sum = sums[i][j];
-                        wholes[i][j] = add32(wholes[i][j], shift32(sum, &[places, 0]));
-                        sums[i][j] = and(sum, rest);
+                        wholes[i][j] = add32(wholes[i][j], shift32(sum, places));
+                        sums[i][j] = and_not(beyond, sum);
                     }
                 }
             }
@@ -96,5 +127,5 @@ macro_rules! kernel {
     };
 }
 
-kernel!(v128, "sse2", 2);
+kernel!(v128, "sse2", 3);
 kernel!(v256, "avx2", 3);

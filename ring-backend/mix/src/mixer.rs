@@ -147,12 +147,11 @@ impl Mixer {
     /// Renders `frames` frames into `out`, as many as fit; what is beyond them is left alone.
     pub fn render(&mut self, inputs: &mut [Input<'_>], frames: usize, out: &mut [u8]) {
         let frame_octets = self.frame_octets;
-        let octets = frames.checked_mul(frame_octets);
-        let (frames, octets) = match octets.filter(|&octets| octets <= out.len()) {
-            Some(octets) => (frames, octets),
-            None => whole(out.len(), frame_octets),
+        let octets = frames.saturating_mul(frame_octets);
+        let (frames, out) = match out.split_at_mut_checked(octets) {
+            Some((out, _)) => (frames, out),
+            None => whole(out, frame_octets),
         };
-        let (out, _) = out.split_at_mut(octets);
         self.tables.tick();
         if out.is_empty() {
             return;
@@ -177,12 +176,13 @@ impl Mixer {
         if first.is_none() {
             return false;
         }
-        for input in inputs.iter_mut() {
-            let place = &mut input.voice.place;
-            let Some(octets) = starts.place(self.plan.slot(place), input.first) else {
-                return false;
-            };
-            place.note(octets);
+        let placed = if self.plan.wide() {
+            place::<32>(&self.plan, inputs, &mut starts)
+        } else {
+            place::<16>(&self.plan, inputs, &mut starts)
+        };
+        if placed.is_none() {
+            return false;
         }
         let done = if self.plan.narrow() {
             if !self.plan.twins().is_empty() {
@@ -350,6 +350,25 @@ impl Mixer {
     }
 }
 
+/// Puts the streams of a plain plan in their places and notes how they end, in so many octets, in
+/// which there is a frame of any; `None` where that is not possible.
+#[inline]
+fn place<'s, const LAST: usize>(
+    plan: &Plan,
+    inputs: &mut [Input<'s>],
+    starts: &mut Starts<'s>,
+) -> Option<()> {
+    if starts.octets() < LAST {
+        return None;
+    }
+    for input in inputs {
+        let place = &mut input.voice.place;
+        let octets = starts.place(plan.slot(place), input.first)?;
+        place.note_last(octets.last_chunk::<LAST>()?);
+    }
+    Some(())
+}
+
 /// The streams of a plan from the inputs' frame `at` on, and the noise, for the plain loop.
 #[cold]
 #[inline(never)]
@@ -364,9 +383,9 @@ fn streams<'a>(
     planned.chain(noise).take(STREAMS).collect()
 }
 
-/// How many frames there are in so many octets, and their octets.
+/// How many whole frames there are in the octets, and their octets.
 #[cold]
-const fn whole(octets: usize, frame_octets: usize) -> (usize, usize) {
-    let frames = octets / frame_octets;
-    (frames, frames * frame_octets)
+fn whole(octets: &mut [u8], frame_octets: usize) -> (usize, &mut [u8]) {
+    let frames = octets.len() / frame_octets;
+    (frames, octets.split_at_mut(frames * frame_octets).0)
 }

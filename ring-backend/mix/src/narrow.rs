@@ -5,7 +5,7 @@ macro_rules! kernel {
     ($width:ident, $wide:ident, $feature:literal, $vectors:literal) => {
         /// The loops of this width.
         pub mod $width {
-            use crate::carry::$wide::carrying;
+            use crate::carry::$wide::{PART_SIZE, carrying};
             use crate::plan::Plan;
             use crate::simd::$width::*;
             use crate::simd::{Block, Starts};
@@ -28,48 +28,34 @@ macro_rules! kernel {
                 if gathered.is_some() || !steps.short() || out.len() < STEP_SIZE {
                     return carrying(plan, starts, gathered, 0, out);
                 }
-                blocks(starts, 0, out, |at, block, out| {
-                    let Some(sums) = in_steps(steps, block) else {
-                        return;
+                let (Some(parts), last) = (starts.parts(), low5(steps.last())) else {
+                    return 0;
+                };
+                let mut at = 0;
+                while let Some(out) = out
+                    .get_mut(at..)
+                    .and_then(<[u8]>::first_chunk_mut::<STEP_SIZE>)
+                {
+                    let Some(block) = parts.at(at) else {
+                        return 0;
+                    };
+                    let Some(sums) = in_steps(steps, block, last) else {
+                        return 0;
                     };
                     let values = packed(sums);
-                    let mut extreme = extreme16(values[0]);
-                    for value in values {
-                        extreme = or(extreme, extreme16(value));
-                    }
-                    if steps.wraps() && any(extreme) {
+                    if steps.wraps() && any_extreme(values) {
                         carrying(plan, starts, None, at, out);
                     } else {
                         put(values, out);
                     }
-                })
-            }
-
-            /// Does the blocks of streams from octet `base` on; returns the octets done.
-            #[inline]
-            #[target_feature(enable = $feature)]
-            pub fn blocks<const SIZE: usize>(
-                starts: &Starts<'_>,
-                base: usize,
-                out: &mut [u8],
-                sum: impl Fn(usize, Block<'_, '_, SIZE>, &mut [u8; SIZE]),
-            ) -> usize {
-                let len = out.len();
-                let (Some(last), Some(parts)) = (len.checked_sub(SIZE), starts.parts()) else {
-                    return 0;
-                };
-                let mut at = 0;
-                while at < len {
-                    // The rest is done once more with samples that are done: streams do not change.
-                    let from = at.min(last);
-                    let out = out.get_mut(from..).and_then(<[u8]>::first_chunk_mut);
-                    let (Some(out), Some(block)) = (out, parts.at(base + from)) else {
-                        break;
-                    };
-                    sum(base + from, block, out);
-                    at += SIZE;
+                    at += STEP_SIZE;
                 }
-                at.min(len)
+                if at < out.len() {
+                    // The rest with samples that are done, if it is too short.
+                    let from = at.min(out.len() - PART_SIZE);
+                    carrying(plan, starts, None, from, out.split_at_mut(from).1);
+                }
+                out.len()
             }
 
             /// Samples, cut to 16 bits.
@@ -81,6 +67,17 @@ macro_rules! kernel {
                     values[i] = pack32(sums[i][0], sums[i][1]);
                 }
                 values
+            }
+
+            /// Whether any sample may be one that was beyond full scale.
+            #[cold]
+            #[target_feature(enable = $feature)]
+            fn any_extreme(values: [V; STEP]) -> bool {
+                let mut extreme = extreme16(values[0]);
+                for value in values {
+                    extreme = or(extreme, extreme16(value));
+                }
+                any(extreme)
             }
 
             /// Stores a block.
@@ -112,26 +109,30 @@ macro_rules! kernel {
             /// Sums in steps; `None` where there are no streams.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn in_steps(steps: &Steps, block: Block<'_, '_, STEP_SIZE>) -> Option<[[V; 2]; STEP]> {
+            fn in_steps(
+                steps: &Steps,
+                block: Block<'_, '_, STEP_SIZE>,
+                last: V,
+            ) -> Option<[[V; 2]; STEP]> {
                 let pairs = block.pairs().zip(steps.factors());
                 if pairs.len() == 0 {
                     return None;
                 }
                 let mut sums = [[every32(steps.half()); 2]; STEP];
                 for (pair, factors) in pairs {
-                    if factors.shift[0] > 0 {
-                        shift(&mut sums, &factors.shift);
+                    if factors.shifts() {
+                        shift(&mut sums, low5(&factors.before));
                     }
                     add(pair, every128(&factors.each), &mut sums);
                 }
-                shift(&mut sums, steps.last());
+                shift(&mut sums, last);
                 Some(sums)
             }
 
             /// Shifts all sums right.
             #[inline]
             #[target_feature(enable = $feature)]
-            pub fn shift<const N: usize>(sums: &mut [[V; 2]; N], count: &[i64; 2]) {
+            pub fn shift<const N: usize>(sums: &mut [[V; 2]; N], count: V) {
                 for i in 0..N {
                     for j in 0..2 {
                         sums[i][j] = shift32(sums[i][j], count);
@@ -143,5 +144,5 @@ macro_rules! kernel {
 }
 
 kernel!(v128, v128, "sse2", 4);
-kernel!(v256, v256, "avx2", 3);
-kernel!(vnni, v256, "avx2,avxvnni", 3);
+kernel!(v256, v256, "avx2", 6);
+kernel!(vnni, v256, "avx2,avxvnni", 6);

@@ -13,7 +13,7 @@ pub const WIDE: u64 = SLOT + 1;
 pub struct Place {
     /// The plan's number and the place in it.
     pub seat: u64,
-    /// Whether `last` was filled since it was last asked for.
+    /// Whether `last` was filled since it was last asked for: whoever takes a place plays at once.
     noted: bool,
     last: [u8; 32],
 }
@@ -30,6 +30,12 @@ impl Place {
     #[must_use]
     pub const fn taken(&self) -> bool {
         self.seat != NO_PLAN
+    }
+
+    /// Takes a place in a plan.
+    pub const fn take(&mut self, seat: u64) {
+        self.seat = seat;
+        self.noted = true;
     }
 
     /// Leaves the plan.
@@ -49,10 +55,17 @@ impl Place {
         self.seat & WIDE != 0
     }
 
-    /// Notes the end of what is played: the last octets, whatever they mean.
+    /// Notes the end of what is played, at least a frame.
+    #[inline]
+    pub fn note_last<const OCTETS: usize>(&mut self, octets: &[u8; OCTETS]) {
+        if let Some(last) = self.last.last_chunk_mut() {
+            *last = *octets;
+        }
+    }
+
+    /// The same: the last octets, whatever they mean.
     #[inline]
     pub fn note(&mut self, octets: &[u8]) {
-        self.noted = true;
         match octets.last_chunk() {
             Some(last) => self.last = *last,
             None => self.note_few(octets),

@@ -272,7 +272,8 @@ impl Plan {
                 if !narrow || fits(levels.gains, levels.places) {
                     if levels.places == places {
                         let slot = self.add(&levels.gains, wide, narrow)? as u64;
-                        voice.place.seat = self.number | slot | if wide { WIDE } else { 0 };
+                        let wide = if wide { WIDE } else { 0 };
+                        voice.place.take(self.number | slot | wide);
                     }
                     continue;
                 }
@@ -285,7 +286,7 @@ impl Plan {
                         let twin = [voice.place.slot() as u8, slot as u8];
                         self.twins.push(twin).ok()?;
                     } else {
-                        voice.place.seat = self.number | slot as u64;
+                        voice.place.take(self.number | slot as u64);
                     }
                 }
             }

@@ -135,6 +135,7 @@ pub mod v256 {
         low32 = _mm256_unpacklo_epi32, high32 = _mm256_unpackhi_epi32,
         pack32 = _mm256_packs_epi32, above32 = _mm256_cmpgt_epi32,
         and = _mm256_and_si256, or = _mm256_or_si256, xor = _mm256_xor_si256,
+        and_not = _mm256_andnot_si256,
     }
 }
 

@@ -12,8 +12,6 @@
 use super::gain::GAIN_BITS;
 use super::kernel::places_of;
 use super::plan::{Gains, LIMIT, SLOTS};
-use alloc::vec;
-use alloc::vec::Vec;
 
 /// What samples of two streams are multiplied by.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,24 +19,39 @@ use alloc::vec::Vec;
 pub struct Factors {
     /// Factors of four samples of each, in turns.
     pub each: [i16; 8],
-    /// Places that the sum so far is shifted by before, as vectors are shifted, and what they do not
-    /// look at: the fraction bits of what is carried before that, or 0. If nothing is carried, -1
-    /// stands for no places.
-    pub shift: [i64; 2],
+    /// What is done with the sum so far before that, in every lane: in bits 8 to 12 the fraction bits
+    /// of what is carried, if it is, and in bits 0 to 4 places that the rest is shifted by.
+    pub before: [i32; 4],
+}
+
+impl Factors {
+    /// Whether whole samples are carried.
+    #[inline]
+    #[must_use]
+    pub const fn carries(&self) -> bool {
+        self.before[0] > 31
+    }
+
+    /// Whether the sum is shifted.
+    #[inline]
+    #[must_use]
+    pub const fn shifts(&self) -> bool {
+        self.before[0] & 31 != 0
+    }
 }
 
 /// How a plan's streams are summed, if they can be.
 #[derive(Debug)]
 pub struct Steps {
-    factors: Vec<Factors>,
-    pairs: usize,
+    factors: heapless::Vec<Factors, { SLOTS / 2 }>,
     /// Whether it can be done without carrying.
     short: bool,
     wraps: bool,
-    /// Fraction bits of the first units.
+    /// Fraction bits of the first units, and half a unit of a sample in them.
     places: u32,
-    /// Those of the last units, as vectors are shifted.
-    last: [i64; 2],
+    half: i32,
+    /// Those of the last units, in every lane.
+    last: [i32; 4],
 }
 
 impl Steps {
@@ -46,19 +59,20 @@ impl Steps {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            factors: vec![Factors::default(); SLOTS / 2],
-            pairs: 0,
+            factors: heapless::Vec::new(),
             short: false,
             wraps: false,
             places: 1,
-            last: [1, 0],
+            half: 1,
+            last: [1; 4],
         }
     }
 
     /// What samples of each pair are multiplied by.
+    #[inline]
     #[must_use]
     pub fn factors(&self) -> &[Factors] {
-        self.factors.get(..self.pairs).unwrap_or(&[])
+        &self.factors
     }
 
     /// Whether it can be done without carrying.
@@ -82,12 +96,12 @@ impl Steps {
     /// Half a unit of a sample, in the first step's units.
     #[must_use]
     pub const fn half(&self) -> i32 {
-        1 << (self.places - 1)
+        self.half
     }
 
     /// Places that the sum is shifted by at last, to be in units of a sample.
     #[must_use]
-    pub const fn last(&self) -> &[i64; 2] {
+    pub const fn last(&self) -> &[i32; 4] {
         &self.last
     }
 
@@ -99,12 +113,13 @@ impl Steps {
             .map_or(0, |first| places_of(first.even))
             .max(1);
         self.places = places;
+        self.half = 1 << (places - 1);
         self.short = !streams.is_empty();
-        self.pairs = streams.len() / 2;
+        self.factors.clear();
         // What all factors so far sum to at most with half a unit, and with what was gathered of
         // others when whole samples are carried.
         let (mut bound, mut carried) = (64, 192);
-        for (pair, factors) in streams.as_chunks().0.iter().zip(&mut self.factors) {
+        for pair in streams.as_chunks::<2>().0 {
             let [a, b]: [[i32; 4]; 2] = pair.map(|gains| gains.even.as_chunks().0[0]);
             let need = places_of(pair[0].even).max(places_of(pair[1].even)).max(1);
             let mut next = places;
@@ -117,11 +132,8 @@ impl Steps {
             let sum = sum.unwrap_or(LIMIT);
             let shift = places - next;
             let carry = (carried >> shift) + 1 + sum > LIMIT;
-            factors.shift = match (shift, carry) {
-                (0, false) => [-1, 0],
-                (_, false) => [shift.into(), 0],
-                (_, true) => [shift.into(), places.into()],
-            };
+            let from = if carry { places << 8 } else { 0 };
+            let before = [(from | shift) as i32; 4];
             if carry {
                 carried = 1 << (places.saturating_sub(15));
             }
@@ -135,18 +147,15 @@ impl Steps {
             carried += sum;
             // Full scale is 2^places here, and what wraps is 2^17.
             self.short &= bound <= LIMIT.max((1 << 17) - (1 << places) - 64);
-            for (two, (a, b)) in factors
-                .each
-                .as_chunks_mut()
-                .0
-                .iter_mut()
-                .zip(a.into_iter().zip(b))
-            {
+            let mut each = [0; 8];
+            let twos = each.as_chunks_mut().0.iter_mut();
+            for (two, (a, b)) in twos.zip(a.into_iter().zip(b)) {
                 *two = [a, b].map(|gain| (gain >> (GAIN_BITS - places)) as i16);
             }
+            let _ = self.factors.push(Factors { each, before });
         }
         self.wraps = bound > LIMIT;
-        self.last = [places.into(), 0];
+        self.last = [places as i32; 4];
     }
 }
 

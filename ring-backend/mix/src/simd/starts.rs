@@ -18,6 +18,13 @@ impl<'a> Starts<'a> {
         }
     }
 
+    /// Octets of each.
+    #[inline]
+    #[must_use]
+    pub const fn octets(&self) -> usize {
+        self.octets
+    }
+
     /// Has all streams begin where this one does, until they have places of their own; `None`
     /// where its octets are too few, or the streams too many.
     #[inline]
@@ -64,8 +71,7 @@ impl<'a> Starts<'a> {
     #[must_use]
     pub fn parts<const SIZE: usize>(&self) -> Option<Parts<'_, 'a, SIZE>> {
         let last = self.octets.checked_sub(SIZE)?;
-        let starts = self.starts.as_flattened().get(..self.count);
-        let (starts, of) = (starts.unwrap_or(&[]), PhantomData);
+        let (starts, of) = (self.starts.as_flattened(), PhantomData);
         Some(Parts { starts, last, of })
     }
 }
