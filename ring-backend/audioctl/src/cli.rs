@@ -277,7 +277,8 @@ fn bring_back(
             json!({
                 "guest": outcome.lost.guest.name,
                 "device": outcome.lost.device,
-                "answered_ms": outcome.answered.map(|after| after.as_millis() as u64),
+                "answered_ms": outcome.answered.as_ref().map(|after| after.as_millis() as u64).ok(),
+                "error": outcome.answered.as_ref().err(),
             })
         });
         print_json(out, &Value::from(devices.collect::<Vec<_>>()))?;
@@ -286,10 +287,10 @@ fn bring_back(
             writeln!(out, "{outcome}")?;
         }
     }
-    match outcomes.iter().find(|outcome| outcome.answered.is_none()) {
+    match outcomes.iter().find(|outcome| outcome.answered.is_err()) {
         None => Ok(()),
         Some(outcome) => bail!(
-            "{}: attached, but its driver does not answer; it may be paused, or have no driver",
+            "{}: is not back; where its driver does not answer, it may be paused, or have no driver",
             outcome.lost.guest.name
         ),
     }

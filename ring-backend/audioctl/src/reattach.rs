@@ -84,8 +84,17 @@ impl Lost {
 pub struct Outcome {
     /// Which device.
     pub lost: Lost,
-    /// From the beginning to the guest's driver having answered; `None` if it did not.
-    pub answered: Option<Duration>,
+    /// From the beginning to the guest's driver having answered, or why it did not.
+    pub answered: Result<Duration, String>,
+}
+
+impl Outcome {
+    fn failed(lost: &Lost, why: impl Into<String>) -> Self {
+        Self {
+            lost: lost.clone(),
+            answered: Err(why.into()),
+        }
+    }
 }
 
 /// Devices whose backend's domain is gone, or that an earlier run did not finish.
@@ -120,10 +129,11 @@ pub fn lost(session: &mut Session) -> Result<Vec<Lost>> {
     Ok(lost)
 }
 
-/// Attaches devices to the running audio domain and waits for their guests' drivers.
+/// Attaches devices to the running audio domain and waits for their guests' drivers. The directories
+/// of their frontends are the guests': what is wrong with one keeps nobody else waiting.
 ///
 /// # Errors
-/// The audio domain does not run, a device has no configuration, or xenstored refused.
+/// The audio domain does not run, or xenstored refused.
 pub fn reattach(session: &mut Session, devices: Vec<Lost>) -> Result<Vec<Outcome>> {
     let audio = session.audio_running()?;
     let begun = Instant::now();
@@ -145,15 +155,26 @@ pub fn reattach(session: &mut Session, devices: Vec<Lost>) -> Result<Vec<Outcome
         sleep(STEP);
     }
     for pause in SEEN_GONE {
-        for lost in &waiting {
-            signs.extend(detach(store, lost, audio.id)?);
-        }
+        waiting.retain(|lost| match detach(store, lost, audio.id) {
+            Ok(sign) => {
+                signs.extend(sign);
+                true
+            }
+            Err(error) => {
+                outcomes.push(Outcome::failed(lost, format!("{error:#}")));
+                false
+            }
+        });
         if !waiting.is_empty() {
             sleep(Duration::from_millis(pause));
         }
-        for lost in &waiting {
-            attach(store, lost, audio.id)?;
-        }
+        waiting.retain(|lost| match attach(store, lost, audio.id) {
+            Ok(()) => true,
+            Err(error) => {
+                outcomes.push(Outcome::failed(lost, format!("{error:#}")));
+                false
+            }
+        });
         let tried = Instant::now();
         loop {
             let mut begins = false;
@@ -162,7 +183,7 @@ pub fn reattach(session: &mut Session, devices: Vec<Lost>) -> Result<Vec<Outcome
                 match state(store, &lost)? {
                     State::Connected => outcomes.push(Outcome {
                         lost,
-                        answered: Some(begun.elapsed()),
+                        answered: Ok(begun.elapsed()),
                     }),
                     state => {
                         begins |= state == State::Initialised;
@@ -184,10 +205,8 @@ pub fn reattach(session: &mut Session, devices: Vec<Lost>) -> Result<Vec<Outcome
     for old in signs {
         forget(store, &old)?;
     }
-    outcomes.extend(waiting.into_iter().map(|lost| Outcome {
-        lost,
-        answered: None,
-    }));
+    let silent = |lost| Outcome::failed(lost, "attached, no answer yet");
+    outcomes.extend(waiting.iter().map(silent));
     Ok(outcomes)
 }
 
@@ -251,11 +270,7 @@ fn attach(store: &mut Store, lost: &Lost, audio: u32) -> Result<()> {
     store.at_once(|store| {
         let nodes = configuration(store, &lost.kept())?;
         if nodes.is_empty() {
-            bail!(
-                "{}: device {} has no configuration",
-                lost.guest.name,
-                lost.device
-            );
+            bail!("has no configuration");
         }
         let backend = [
             ("frontend", front.clone()),
@@ -314,13 +329,13 @@ fn numbers(store: &mut Store, path: &str) -> Result<Vec<u32>> {
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (guest, device) = (&self.lost.guest.name, self.lost.device);
-        match self.answered {
-            Some(after) => write!(
+        match &self.answered {
+            Ok(after) => write!(
                 out,
                 "{guest}: device {device} back after {} ms",
                 after.as_millis()
             ),
-            None => write!(out, "{guest}: device {device} attached, no answer yet"),
+            Err(why) => write!(out, "{guest}: device {device}: {why}"),
         }
     }
 }

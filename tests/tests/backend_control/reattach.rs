@@ -117,3 +117,29 @@ fn a_reattachment_that_was_broken_off_is_finished_by_the_next() {
     audioctl(&store, "reattach work", others).expect("it is finished");
     assert_eq!(site.borrow().linked(), 1);
 }
+
+#[test]
+fn a_guest_that_spoils_its_directory_keeps_no_other_from_being_reattached() {
+    let store = Store::new();
+    let old = Toolstack::new(&store, 6);
+    for (guest, called) in [(3, "spoilt"), (4, "work")] {
+        old.attach(&Vsnd::card(guest, 0, 1, 0));
+        name(&store, guest, called);
+    }
+    store.rm(DOM0, "/local/domain/6").expect("dom0 may");
+    let front = "/local/domain/3/device/vsnd/0";
+    for (node, _) in Vsnd::card(3, 0, 1, 0).nodes {
+        store.rm(3, &format!("{front}/{node}")).expect("its own");
+    }
+    let new = Toolstack::new(&store, BACKEND);
+    name(&store, BACKEND, "audiodom");
+    let mut site = Site::in_store(store.clone(), new.clone(), 4, 1);
+    let mut guest = Guest::new(&store, &new, 4, 0, 1);
+    let others = move || {
+        site.run(10);
+        guest.react();
+    };
+    let said = audioctl(&store, "reattach", others).expect_err("not all are back");
+    assert!(said.starts_with("spoilt: "), "{said}");
+    assert_eq!(store.read(&new.back(4, 0, "state")).as_deref(), Some("4"));
+}
