@@ -31,7 +31,7 @@ pub fn opened() -> u32 {
     OPENED.load(Ordering::Relaxed)
 }
 
-/// Sleeps that ended, and the time spent awake.
+/// Sleeps that ended, and nanoseconds slept.
 static WAKEUPS: AtomicU64 = AtomicU64::new(0);
 static ASLEEP: AtomicU64 = AtomicU64::new(0);
 

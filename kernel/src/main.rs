@@ -2,8 +2,8 @@
 //!
 //! One address space, one vCPU, no interrupts and no threads: start-up builds the parts one after
 //! another, and then a single loop serves guests and card until the toolstack ends it. This crate
-//! is the only one with `unsafe` code; what it knows of Xen, it offers to [`ring_backend`] and
-//! [`drivers`] as the traits they ask for.
+//! has all `unsafe` code but the mixer's vector instructions; what it knows of Xen, it offers to
+//! [`ring_backend`] and [`drivers`] as the traits they ask for.
 #![no_std]
 #![no_main]
 #![cfg_attr(feature = "guest", allow(dead_code, unused_imports))]

@@ -50,6 +50,15 @@ impl<const N: usize> Meter<N> {
         }
     }
 
+    /// Another stream may come in this one's place.
+    pub fn forget(&mut self, stream: usize) {
+        for peaks in [&mut self.now, &mut self.before] {
+            if let Some(place) = peaks.get_mut(stream) {
+                *place = 0;
+            }
+        }
+    }
+
     /// The highest peak of a stream lately.
     #[must_use]
     pub fn peak(&self, stream: usize) -> u16 {

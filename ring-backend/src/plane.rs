@@ -149,10 +149,12 @@ impl<W: World> Plane<W> {
 
     /// Gives everything of a device back. Nothing if it is not connected.
     pub fn disconnect(&mut self, slot: DeviceSlot, world: &mut W) {
-        for (place, voice) in self.seats.iter_mut().zip(&mut self.voices) {
-            if let Some(seat) = place.take_if(|seat| seat.slot() == slot) {
+        let seats = self.seats.iter_mut().zip(&mut self.voices).enumerate();
+        for (place, (seat, voice)) in seats {
+            if let Some(seat) = seat.take_if(|seat| seat.slot() == slot) {
                 seat.disconnect(world, &mut self.arena);
                 self.mixer.release(voice);
+                self.meter.forget(place);
             }
         }
         while let Some(None) = self.seats.last() {

@@ -201,3 +201,17 @@ fn who_hears_the_microphone_is_known_whatever_the_guest_does() {
     assert_eq!(stage.status(&mut front, front::trigger(2)), 0);
     assert!(!hears(&stage));
 }
+
+#[test]
+fn a_level_is_not_shown_of_who_was_there_before() {
+    let mut stage = Stage::new();
+    stage.play(1, Params::stereo(4800, 1200), tone(1000.0, 1));
+    DataPlane::meter(&mut stage.plane, stage.now);
+    stage.run_millis(400);
+    let peak = |stage: &Stage, slot| stage.plane.statistics(slot, 0).expect("a stream").peak;
+    assert!(peak(&stage, DeviceSlot(0)) > 7_000);
+    stage.players.clear();
+    stage.plane.disconnect(DeviceSlot(0), &mut stage.xen);
+    let (slot, _) = stage.connect(2, liberal(Direction::Playback));
+    assert_eq!(peak(&stage, slot), 0);
+}
