@@ -196,7 +196,7 @@ impl Mixer {
             } else {
                 [&starts, &none]
             };
-            self.tier.mix(&self.plan, starts, None, self.sink, out)
+            self.tier.mix_wide(&self.plan, starts, None, self.sink, out)
         };
         if done < out.len() {
             let streams = streams(&self.plan, inputs, 0, None);
@@ -256,13 +256,19 @@ impl Mixer {
         let mut budget = TABLE_BUDGET;
         let channels = usize::from(self.card.channels).max(1);
         let frame_octets = self.frame_octets;
+        // Whether any goes on in its second piece.
+        let mut torn = inputs.iter().zip(&self.work.straight);
+        let torn = torn.any(|(input, straight)| {
+            *straight && input.first.len() < frames * input.frame_octets()
+        });
         let mut at = 0;
         while at < frames {
             let mut count = frames - at;
             if others || self.plan.noise().is_some() {
                 count = count.min(OUTPUTS);
             }
-            for (input, straight) in inputs.iter().zip(&self.work.straight) {
+            let pieces = inputs.iter().zip(&self.work.straight);
+            for (input, straight) in pieces.filter(|_| torn) {
                 let (piece, size) = (input.piece(at).len(), input.frame_octets());
                 if *straight && piece < count * size {
                     count = piece / size.max(1);
@@ -290,8 +296,9 @@ impl Mixer {
                     } else {
                         &mut halves
                     };
-                    if let Some(octets) = starts.put(place.slot(), piece) {
-                        place.note(octets);
+                    match starts.put(place.slot(), piece) {
+                        Some(octets) if at + count == frames => place.note(octets),
+                        _ => {}
                     }
                 }
             }

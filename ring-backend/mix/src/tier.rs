@@ -87,6 +87,19 @@ impl Tier {
         if plan.narrow() {
             return self.mix_narrow(plan, starts[0], gathered, out);
         }
+        self.mix_wide(plan, starts, gathered, sink, out)
+    }
+
+    /// The same where 16-bit multiplies will not do for all of them.
+    #[inline]
+    pub(super) fn mix_wide(
+        self,
+        plan: &Plan,
+        starts: [&Starts<'_>; 2],
+        gathered: Option<&[i64]>,
+        sink: Sink,
+        out: &mut [u8],
+    ) -> usize {
         let mut done = 0;
         #[cfg(target_arch = "x86_64")]
         {

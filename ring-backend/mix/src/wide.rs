@@ -6,6 +6,18 @@
 
 use super::kernel::Sink;
 
+/// Does something with each vector of a block. A loop the compiler would unroll too late to keep
+/// sums in registers.
+macro_rules! each_vector {
+    ($i:ident, $body:block) => {
+        each_vector!($i, $body, 0 1 2 3)
+    };
+    ($i:ident, $body:block, $($at:literal)*) => { $({
+        const $i: usize = $at;
+        $body
+    })* };
+}
+
 macro_rules! kernel {
     ($width:ident, $feature:literal) => {
         /// The loops of this width.
@@ -83,24 +95,24 @@ macro_rules! kernel {
                     }
                     for (octets, gains) in halves.each().zip(half_gains) {
                         let octets = octets.as_chunks().0;
-                        for i in 0..N {
-                            let samples = lift(widen(&octets[i]));
-                            add([samples, odds(samples)], gains, i, &mut sums[i]);
-                        }
+                        each_vector!(I, {
+                            let samples = lift(widen(&octets[I]));
+                            add([samples, odds(samples)], gains, I, &mut sums[I]);
+                        });
                     }
                     for (octets, gains) in wholes.each().zip(whole_gains) {
-                        for i in 0..N {
-                            let (_, next) = octets[i * OCTETS..].split_at(4);
-                            let samples = lift(load(&octets.as_chunks::<OCTETS>().0[i]));
+                        each_vector!(I, {
+                            let (_, next) = octets[I * OCTETS..].split_at(4);
+                            let samples = lift(load(&octets.as_chunks::<OCTETS>().0[I]));
                             let odd = match next.first_chunk::<OCTETS>() {
                                 // From where they lie they need not be moved.
                                 Some(next) if !UNSIGNED => load(next),
                                 _ => odds(samples),
                             };
-                            add([samples, odd], gains, i, &mut sums[i]);
-                        }
+                            add([samples, odd], gains, I, &mut sums[I]);
+                        });
                     }
-                    if let Some(out) = out.get_mut(at * size..(at + SAMPLES) * size) {
+                    if let Some(out) = out.get_mut(at * size..) {
                         put(&sums, sink, out);
                     }
                     done += SAMPLES;
@@ -149,7 +161,7 @@ macro_rules! kernel {
                 for i in 0..N {
                     let [even, odd] = sums[i];
                     beyond = or(beyond, above32(add32(odd32(even, odd), lowest), top));
-                    values[i] = or(and(right64::<22>(even), low), and(left64::<10>(odd), high));
+                    values[i] = join32(right64::<22>(even), left64::<10>(odd), low, high);
                 }
                 if any(beyond) {
                     let mut lanes = [[[0_i64; SUMS]; 2]; N];
@@ -168,7 +180,10 @@ macro_rules! kernel {
                         values[i] = load(&samples[i]);
                     }
                 }
-                if let Some(out) = out.first_chunk_mut::<WHOLE>() {
+                if sink.octets() == 4 {
+                    let Some(out) = out.first_chunk_mut::<WHOLE>() else {
+                        return;
+                    };
                     let out = out.as_chunks_mut::<OCTETS>().0;
                     for i in 0..N {
                         store(&mut out[i], values[i]);

@@ -49,6 +49,9 @@ pub mod v128 {
             let evens = _mm_set1_epi64x(0xFFFF_FFFF);
             _mm_or_si128(_mm_and_si128(even, evens), _mm_andnot_si128(evens, odd))
         };
+        /// The same of what is kept of each: bits of `low` and of `high`, in the lanes that are.
+        join32(even: V, odd: V, low: V, high: V) -> V =
+            _mm_or_si128(_mm_and_si128(even, low), _mm_and_si128(odd, high));
         /// Fours of 32-bit lanes in the order in which two vectors of 16-bit lanes are unpacked.
         quads(pair: [V; 2]) -> [V; 2] = pair;
         /// Eight 16-bit integers in every 128 bits.
@@ -125,6 +128,9 @@ pub mod v256 {
         down64(value: V, count: &[i64; 2]) -> V = _mm256_srl_epi64(value, v128::load(count));
         /// The even 32-bit lanes of `even` and the odd ones of `odd`.
         weave32(even: V, odd: V) -> V = _mm256_blend_epi32::<0xAA>(even, odd);
+        /// The same of what is kept of each: bits of `low` and of `high`, in the lanes that are.
+        join32(even: V, odd: V, low: V, high: V) -> V =
+            _mm256_and_si256(_mm256_blend_epi32::<0xAA>(even, odd), _mm256_or_si256(low, high));
         /// Fours of 32-bit lanes in the order in which two vectors of 16-bit lanes are unpacked.
         quads(pair: [V; 2]) -> [V; 2] = [
             _mm256_permute2x128_si256::<0x20>(pair[0], pair[1]),
