@@ -1,6 +1,7 @@
 //! The work that is timed.
 
-use crate::{bound, fir, limit, peers, pulse, spa};
+use crate::limit::Level;
+use crate::{bound, dithered, fir, limit, peers, pulse, spa};
 use ring_backend::format::SampleFormat;
 use ring_backend::mix::{Input, Mixer, Quality, StreamSpec, Tier, Voice};
 use ring_backend::world::{CardFormat, CardSample};
@@ -242,31 +243,50 @@ impl Job {
             let planes = if self.drift.is_some() { 4 } else { 2 };
             return fir::run(taps, planes, self.frames * self.streams, avx2);
         }
-        self.loops(tier, |job, avx2| {
-            limit::mix(job.streams(), job.block(), job.wide(), avx2, false)
+        self.loops(tier, |job, level| {
+            limit::mix(job.streams(), job.block(), job.wide(), level, false)
         })
     }
 
-    /// The same with a gain of its own for every stream; reading them alone; and the operations
-    /// that their sum takes at least, alone.
+    /// The same with a gain of its own for every stream, and with noise where that is looked for;
+    /// reading them alone; and the operations that their sum takes at least, alone.
     pub fn bounds(&self, tier: Tier) -> [Option<Run>; 3] {
-        [
-            self.loops(tier, |job, avx2| {
-                limit::mix(job.streams(), job.block(), job.wide(), avx2, true)
-            }),
-            self.loops(tier, |job, avx2| {
-                limit::read(job.streams(), job.block(), avx2)
-            }),
-            self.loops(tier, |job, avx2| {
-                bound::arithmetic(job.streams * job.block(), job.wide(), avx2)
-            }),
-        ]
+        let own = self.loops(tier, |job, level| {
+            limit::mix(job.streams(), job.block(), job.wide(), level, true)
+        });
+        let read = self.loops(tier, |job, level| {
+            limit::read(job.streams(), job.block(), level != Level::Sse2)
+        });
+        let sums = self.loops(tier, |job, level| {
+            let octets = job.streams * job.block();
+            bound::arithmetic(octets, job.wide(), level != Level::Sse2)
+        });
+        [own.or_else(|| self.dithered(tier, true)), read, sums]
     }
 
-    fn loops(&self, tier: Tier, run: impl Fn(&Self, bool) -> Option<Run>) -> Option<Run> {
+    /// What is to be taken off the first of these, as [`Job::plain`] off what ours takes.
+    pub fn plain_bound(&self, tier: Tier) -> Option<Run> {
+        self.dithered(tier, false)
+    }
+
+    fn dithered(&self, tier: Tier, noise: bool) -> Option<Run> {
+        let avx2 = tier != Tier::Sse2;
+        let run = || dithered::run(self.streams(), self.block(), avx2, noise);
+        if self.dither && tier != Tier::Scalar {
+            run()
+        } else {
+            None
+        }
+    }
+
+    fn loops(&self, tier: Tier, run: impl Fn(&Self, Level) -> Option<Run>) -> Option<Run> {
         let none = self.resamples() || self.dither || self.streams < 2 || tier == Tier::Scalar;
-        let avx2 = matches!(tier, Tier::Avx2(_));
-        if none { None } else { run(self, avx2) }
+        let level = match tier {
+            Tier::Avx2(token) if token.without_vnni().is_some() => Level::Vnni,
+            Tier::Avx2(_) => Level::Avx2,
+            _ => Level::Sse2,
+        };
+        if none { None } else { run(self, level) }
     }
 
     fn wide(&self) -> bool {

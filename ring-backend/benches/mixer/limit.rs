@@ -7,25 +7,46 @@
 use crate::job::Run;
 use std::arch::x86_64::*;
 
+/// What a loop takes of the processor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    Sse2,
+    Avx2,
+    Vnni,
+}
+
+impl Level {
+    pub fn there(self) -> bool {
+        match self {
+            Self::Sse2 => true,
+            Self::Avx2 => is_x86_feature_detected!("avx2"),
+            Self::Vnni => is_x86_feature_detected!("avxvnni"),
+        }
+    }
+}
+
 /// A loop over streams' octets, with gains for each of them or for each two.
 type Block = unsafe fn(&[Vec<u8>], &[i32], &mut [u8]);
 
 /// The limit for 16-bit or, if `wide`, 32-bit streams; `octets` of each. With 128-bit vectors, or
-/// with 256-bit ones where the processor has them. If `own`, streams have gains of their own.
-pub fn mix(rings: Vec<Vec<u8>>, octets: usize, wide: bool, avx2: bool, own: bool) -> Option<Run> {
+/// with 256-bit ones where the processor has them, or as AVX-VNNI does where it has that. If `own`,
+/// streams have gains of their own.
+pub fn mix(rings: Vec<Vec<u8>>, octets: usize, wide: bool, level: Level, own: bool) -> Option<Run> {
     let short = rings.iter().any(|ring| ring.len() < octets);
-    if short || !octets.is_multiple_of(64) || avx2 && !is_x86_feature_detected!("avx2") {
+    if short || !octets.is_multiple_of(if wide { 128 } else { 192 }) || !level.there() {
         return None;
     }
-    let block: Block = match (wide, avx2, own) {
-        (false, false, false) => narrow_sse2::<false>,
-        (false, true, false) => narrow_avx2::<false>,
-        (true, false, false) => wide_sse2::<false>,
-        (true, true, false) => wide_avx2::<false>,
-        (false, false, true) => narrow_sse2::<true>,
-        (false, true, true) => narrow_avx2::<true>,
-        (true, false, true) => wide_sse2::<true>,
-        (true, true, true) => wide_avx2::<true>,
+    let block: Block = match (wide, level, own) {
+        (false, Level::Sse2, false) => narrow_sse2::<false>,
+        (false, Level::Avx2, false) => narrow_avx2::<false>,
+        (false, Level::Vnni, false) => narrow_vnni::<false>,
+        (true, Level::Sse2, false) => wide_sse2::<false>,
+        (true, _, false) => wide_avx2::<false>,
+        (false, Level::Sse2, true) => narrow_sse2::<true>,
+        (false, Level::Avx2, true) => narrow_avx2::<true>,
+        (false, Level::Vnni, true) => narrow_vnni::<true>,
+        (true, Level::Sse2, true) => wide_sse2::<true>,
+        (true, _, true) => wide_avx2::<true>,
     };
     // In the halves of each, gains of two 16-bit streams.
     let gains = (0..rings.len()).map(|stream| 4_000 + 77 * stream as i32);
@@ -105,20 +126,20 @@ reading!(
 /// Defines a loop over pairs of 16-bit streams.
 macro_rules! narrow {
     (
-        $name:ident, $feature:literal, $octets:literal, $load:ident, $store:ident, $every16:ident,
-        $every32:ident, $low:ident, $high:ident, $madd:ident, $add:ident, $shift:ident, $pack:ident
+        $name:ident, $feature:literal, $octets:literal, $vectors:literal, $load:ident,
+        $store:ident, $every16:ident, $every32:ident, $low:ident, $high:ident, $shift:ident,
+        $pack:ident, |$sum:ident, $pairs:ident, $gains:ident| $added:expr
     ) => {
         /// # Safety
-        /// The processor has the feature, `out` is of whole pairs of vectors, and no ring is
-        /// shorter.
+        /// The processor has the feature, `out` is of 192s of octets, and no ring is shorter.
         #[target_feature(enable = $feature)]
         unsafe fn $name<const OWN: bool>(rings: &[Vec<u8>], gains: &[i32], out: &mut [u8]) {
             let all = $every16(4_000);
             let mut at = 0;
             while at < out.len() {
-                let mut sums = [[$every32(1 << 13); 2]; 2];
+                let mut sums = [[$every32(1 << 13); 2]; $vectors];
                 for (pair, &gains) in rings.chunks_exact(2).zip(gains) {
-                    let gains = if OWN { $every32(gains) } else { all };
+                    let $gains = if OWN { $every32(gains) } else { all };
                     for (i, [low, high]) in sums.iter_mut().enumerate() {
                         let at = at + $octets * i;
                         // SAFETY: a vector at `at` is within `out`, than which no ring is shorter.
@@ -128,8 +149,9 @@ macro_rules! narrow {
                                 $load(pair[1].as_ptr().add(at).cast()),
                             )
                         };
-                        *low = $add(*low, $madd($low(a, b), gains));
-                        *high = $add(*high, $madd($high(a, b), gains));
+                        for ($sum, $pairs) in [(low, $low(a, b)), (high, $high(a, b))] {
+                            *$sum = $added;
+                        }
                     }
                 }
                 for (i, [low, high]) in sums.into_iter().enumerate() {
@@ -137,7 +159,7 @@ macro_rules! narrow {
                     // SAFETY: as above.
                     unsafe { $store(out.as_mut_ptr().add(at + $octets * i).cast(), packed) };
                 }
-                at += 2 * $octets;
+                at += $vectors * $octets;
             }
         }
     };
@@ -147,43 +169,57 @@ narrow!(
     narrow_sse2,
     "sse2",
     16,
+    4,
     _mm_loadu_si128,
     _mm_storeu_si128,
     _mm_set1_epi16,
     _mm_set1_epi32,
     _mm_unpacklo_epi16,
     _mm_unpackhi_epi16,
-    _mm_madd_epi16,
-    _mm_add_epi32,
     _mm_srai_epi32,
-    _mm_packs_epi32
+    _mm_packs_epi32,
+    |sum, pairs, gains| _mm_add_epi32(*sum, _mm_madd_epi16(pairs, gains))
 );
 narrow!(
     narrow_avx2,
     "avx2",
     32,
+    6,
     _mm256_loadu_si256,
     _mm256_storeu_si256,
     _mm256_set1_epi16,
     _mm256_set1_epi32,
     _mm256_unpacklo_epi16,
     _mm256_unpackhi_epi16,
-    _mm256_madd_epi16,
-    _mm256_add_epi32,
     _mm256_srai_epi32,
-    _mm256_packs_epi32
+    _mm256_packs_epi32,
+    |sum, pairs, gains| _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, gains))
+);
+narrow!(
+    narrow_vnni,
+    "avx2,avxvnni",
+    32,
+    6,
+    _mm256_loadu_si256,
+    _mm256_storeu_si256,
+    _mm256_set1_epi16,
+    _mm256_set1_epi32,
+    _mm256_unpacklo_epi16,
+    _mm256_unpackhi_epi16,
+    _mm256_srai_epi32,
+    _mm256_packs_epi32,
+    |sum, pairs, gains| _mm256_dpwssd_avx_epi32(*sum, pairs, gains)
 );
 
 /// Defines a loop over 32-bit streams; their even and odd samples are summed in 64 bits.
 macro_rules! wide {
     (
-        $name:ident, $feature:literal, $octets:literal, $load:ident, $store:ident, $every32:ident,
-        $every64:ident, $mul:ident, $add:ident, $down:ident, $up:ident, $and:ident, $or:ident,
+        $name:ident, $feature:literal, $octets:literal, $vectors:literal, $load:ident,
+        $store:ident, $every32:ident, $every64:ident, $mul:ident, $add:ident, $down:ident, $up:ident, $and:ident, $or:ident,
         $xor:ident, $sign:literal
     ) => {
         /// # Safety
-        /// The processor has the feature, `out` is of whole pairs of vectors, and no ring is
-        /// shorter.
+        /// The processor has the feature, `out` is of 128s of octets, and no ring is shorter.
         #[target_feature(enable = $feature)]
         unsafe fn $name<const OWN: bool>(rings: &[Vec<u8>], gains: &[i32], out: &mut [u8]) {
             let all = $every32(1_000_000);
@@ -194,7 +230,7 @@ macro_rules! wide {
             };
             let mut at = 0;
             while at < out.len() {
-                let mut sums = [[$every64(half); 2]; 2];
+                let mut sums = [[$every64(half); 2]; $vectors];
                 for (ring, &gain) in rings.iter().zip(gains) {
                     let gains = if OWN { $every32(gain) } else { all };
                     for (i, [even, odd]) in sums.iter_mut().enumerate() {
@@ -214,7 +250,7 @@ macro_rules! wide {
                     // SAFETY: as above.
                     unsafe { $store(out.as_mut_ptr().add(at + $octets * i).cast(), packed) };
                 }
-                at += 2 * $octets;
+                at += $vectors * $octets;
             }
         }
     };
@@ -224,6 +260,7 @@ wide!(
     wide_sse2,
     "sse2",
     16,
+    2,
     _mm_loadu_si128,
     _mm_storeu_si128,
     _mm_set1_epi32,
@@ -241,6 +278,7 @@ wide!(
     wide_avx2,
     "avx2",
     32,
+    4,
     _mm256_loadu_si256,
     _mm256_storeu_si256,
     _mm256_set1_epi32,

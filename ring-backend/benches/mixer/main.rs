@@ -3,7 +3,8 @@
 //! `cargo bench -p ring-backend` prints one table and writes `target/bench/mixer.json`. Every
 //! number is the least of many short passes, all engines taking turns, so that a busy machine
 //! troubles all alike. Where streams are summed there is a bound beside the limit, the same loop
-//! with a gain of its own for every stream, and the ratio is to that. Where a goal is missed, it is
+//! with a gain of its own for every stream, and the ratio is to that; beside dither, the least that
+//! noise adds to such a loop. Where a goal is missed, it is
 //! told what reading the streams costs alone, and what the fewest operations cost that sum them,
 //! done in registers.
 //!
@@ -12,6 +13,7 @@
 //! that contain one are measured, and nothing is written.
 
 mod bound;
+mod dithered;
 mod fir;
 mod job;
 mod limit;
@@ -27,8 +29,9 @@ use std::io::Write;
 use std::process::Command;
 use std::time::Instant;
 
-/// Passes of each engine, and how long one shall last.
+/// Passes of each engine, more where one is taken off another, and how long one shall last.
 const PASSES: usize = 60;
+const PASSES_MORE: usize = 400;
 const PASS_NS: f64 = 150_000.0;
 
 /// What a sum of streams is held against beside the limit, all in one measurement.
@@ -42,8 +45,8 @@ fn word(tier: Tier) -> &'static str {
     }
 }
 
-/// The least time of one call of each engine, in nanoseconds.
-fn least(engines: &mut [(String, Run)]) -> Vec<f64> {
+/// The least time of one call of each engine in so many passes, in nanoseconds.
+fn least(engines: &mut [(String, Run)], passes: usize) -> Vec<f64> {
     let calls: Vec<usize> = engines
         .iter_mut()
         .map(|(_, run)| {
@@ -55,7 +58,7 @@ fn least(engines: &mut [(String, Run)]) -> Vec<f64> {
         })
         .collect();
     let mut best = vec![f64::INFINITY; engines.len()];
-    for _ in 0..PASSES {
+    for _ in 0..passes {
         for (((_, run), &calls), best) in engines.iter_mut().zip(&calls).zip(&mut best) {
             let start = Instant::now();
             for _ in 0..calls {
@@ -126,10 +129,13 @@ impl Row {
         for (name, run) in BOUNDS.into_iter().zip(job.bounds(tier)) {
             engines.extend(run.map(|run| (name.to_owned(), run)));
         }
+        let plain = job.plain_bound(tier);
+        engines.extend(plain.map(|run| ("plain bound".to_owned(), run)));
         if tier != Tier::Scalar {
             engines.extend(job.peers());
         }
-        let times = least(&mut engines);
+        let passes = if job.is_more() { PASSES_MORE } else { PASSES };
+        let times = least(&mut engines, passes);
         let mut row = Self {
             name: format!("{}{}", job.name, word(tier)),
             tier: tier.to_string(),
@@ -149,6 +155,7 @@ impl Row {
                 "ours" => row.ours += ns,
                 "plain" => row.ours -= ns,
                 "limit" => row.limit = Some(ns),
+                "plain bound" => row.bounds[0] = row.bounds[0].map(|bound| bound - ns),
                 name => match BOUNDS.iter().position(|&bound| bound == name) {
                     Some(at) => row.bounds[at] = Some(ns),
                     None => row.peers.push((engine, ns)),
