@@ -10,6 +10,7 @@ pub mod kinds;
 pub mod life;
 pub mod matrix;
 pub mod programs;
+pub mod record;
 pub mod restart;
 pub mod sound;
 
@@ -119,7 +120,7 @@ impl fmt::Display for Setup {
 pub type Check = fn(&Path, Setup) -> Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 12] = [
+pub const CHECKS: [(&str, Check); 13] = [
     ("sound", sound::check),
     ("life", life::check),
     ("restart", restart::check),
@@ -129,6 +130,7 @@ pub const CHECKS: [(&str, Check); 12] = [
     ("programs", programs::check),
     ("alsaloop", alsaloop::check),
     ("delay", delay::check),
+    ("record", record::check),
     ("crowd", crowd::check),
     ("crowd32", crowd::small),
     ("kinds", kinds::check),
@@ -136,7 +138,7 @@ pub const CHECKS: [(&str, Check); 12] = [
 
 /// What the suite runs: each check on the usual setup, and those that may go wrong elsewhere on the
 /// others.
-const PLAN: [(&str, Setup); 19] = [
+const PLAN: [(&str, Setup); 22] = [
     ("cards", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("life", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("restart", Setup::on(Xen::V4_17, Linux::V6_1)),
@@ -145,6 +147,9 @@ const PLAN: [(&str, Setup); 19] = [
     ("programs", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("alsaloop", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("delay", Setup::on(Xen::V4_17, Linux::V6_1)),
+    ("record", Setup::on(Xen::V4_17, Linux::V6_1)),
+    ("record", Setup::on(Xen::V4_17, Linux::V6_12)),
+    ("record", Setup::on(Xen::V4_20, Linux::V6_1)),
     ("crowd", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("crowd32", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("sound", Setup::on(Xen::V4_17, Linux::V6_12)),

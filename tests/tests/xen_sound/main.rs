@@ -14,6 +14,8 @@ use tests::judge::recording::{Frame, RATE, Recording};
 use tests::judge::tone::{self, Expected};
 use tests::rig::{Outcome, Run, Xen};
 use tests::signal::{self, Tone};
+use tests::suite::matrix::Verdict;
+use tests::suite::{self, Setup};
 
 /// A directory for one test's material, emptied first.
 fn material(name: &str) -> PathBuf {
@@ -158,61 +160,13 @@ fn aplay_drains_and_starts_again_twenty_times() {
     assert!(matches!(exact::find(&noise, rest), Match::Absent));
 }
 
-/// Frames that lie one after another in `noise`: from where on.
-fn within(noise: &[Frame], frames: &[Frame], what: &str, outcome: &Outcome) -> usize {
-    match exact::find(frames, noise) {
-        Match::At(at) => at,
-        other => panic!("{what}, {} frames: {other}\n{outcome}", frames.len()),
-    }
-}
-
 #[test]
 fn guests_record_what_the_card_hears_as_long_as_they_may() {
-    let dir = material("record");
-    let (heard, played) = (dir.join("heard.raw"), dir.join("played.wav"));
-    let noise = signal::noise(9, 120 * RATE as usize);
-    let octets: Vec<u8> = noise.iter().flat_map(|s| s.to_le_bytes()).collect();
-    std::fs::write(&heard, octets).expect("the material is written");
-    let noise = noise.as_chunks::<2>().0;
-    let sound = stereo(&played, signal::noise(10, 3 * RATE as usize));
-
-    let run = Run::new(include_str!("../../scripts/record.sh")).microphone(&heard);
-    let (outcome, recording) = go(run, &[&played]);
-    let told = |what: &str| {
-        let line = outcome.said().find_map(|line| line.split_once(what));
-        line.map_or("", |(_, rest)| rest.trim()).to_string()
-    };
-    assert_eq!(told("NONE"), "0 of 192044", "who may not\n{outcome}");
-    assert!(!outcome.log("one").contains("run!!!"), "{outcome}");
-    assert!(!outcome.log("two").contains("run!!!"), "{outcome}");
-
-    let parts = recording.sounding(RATE as usize / 10);
-    let parts: Vec<&[Frame]> = parts
-        .into_iter()
-        .map(|part| &recording.frames[part])
-        .collect();
-    let [first, one, two] = parts[..] else {
-        panic!("{} stretches of sound\n{outcome}", parts.len());
-    };
-    assert!(first == sound, "played while it recorded\n{outcome}");
-    let from = within(noise, one, "the one that may", &outcome);
-    assert!(
-        one.len() > 4 * RATE as usize - 480,
-        "{}\n{outcome}",
-        one.len()
-    );
-    let until = within(noise, two, "the one that may no longer", &outcome);
-    assert!((1..4 * RATE as usize).contains(&two.len()), "{}", two.len());
-    assert_eq!(
-        told("two| RECORDED"),
-        "960044",
-        "zeros to the end\n{outcome}"
-    );
-    println!(
-        "one recorded frames {from} to {}, two {until} to {}",
-        from + one.len(),
-        until + two.len()
-    );
+    let findings = suite::record::check(&material("record"), Setup::default());
+    for finding in findings.expect("the machine runs") {
+        println!("{finding}");
+        assert_eq!(finding.verdict, Verdict::Pass, "{finding}");
+    }
 }
 
 /// Noise in one channel, silence in the other.
