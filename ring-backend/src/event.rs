@@ -9,7 +9,8 @@
 //! An event that ends a period says one frame past its end, not how far the card is by then: an
 //! application that filled its buffer at the last one then finds a whole period of room, and not
 //! a frame less, for which Linux would let it sleep through another period. One that takes back what
-//! it wrote is told all at once: it writes from there on.
+//! it wrote is told all at once: it writes from there on. So is one that records, as nothing may be
+//! read of what is told early.
 
 use crate::timeline::nanos_of;
 use crate::world::Nanos;
@@ -28,6 +29,9 @@ const EVENTS_PER_SECOND: u32 = 300;
 /// The longest that an event is good for. A card may fetch a millisecond of sound at a time, and four
 /// such steps after an event are too many for two milliseconds.
 const FRESH_MOST: Nanos = Nanos(2_700_000);
+
+/// The same for what is recorded, of which nothing is told early: it has to be there to be read.
+const FRESH_RECORDED: Nanos = Nanos(1_300_000);
 
 /// Frames by which a position is told early, so that it is right in the middle of the time until the
 /// next event.
@@ -52,6 +56,8 @@ pub struct Progress {
     cut: bool,
     /// Whatever is new is told.
     all: bool,
+    /// The guest records.
+    recorded: bool,
     /// Frames that the last event left out.
     left_out: u64,
     /// How long an event is good for that leaves out none.
@@ -72,11 +78,19 @@ impl Progress {
             last: None,
             cut: false,
             all: false,
+            recorded: false,
             // A little longer than from event to event, so that the domain is not woken for nothing.
             fresh: Nanos(nanos_of(early_frames(period, rate) * 13 / 6, rate)).min(FRESH_MOST),
             left_out: 0,
             rate,
         }
+    }
+
+    /// The guest records: no position is told early, so that one grows old sooner, and none is held
+    /// back at a period's end, as nobody waits for room.
+    pub const fn record(&mut self) {
+        self.recorded = true;
+        self.fresh = FRESH_RECORDED;
     }
 
     /// From now on whatever is new is told, a tick after what was told before at the latest.
@@ -131,12 +145,12 @@ impl Progress {
         }
         let period = u64::from(self.period);
         let past = self.towards_period.saturating_add(news);
-        if past > period && !self.all {
+        if past > period && !self.all && !self.recorded {
             // As many whole periods as are over, and one frame.
             let beyond = (past - 1) % period;
             return Some(position.saturating_sub(beyond));
         }
-        (news >= u64::from(self.step)).then_some(position)
+        (past > period || news >= u64::from(self.step)).then_some(position)
     }
 
     /// Whether the guest wants events at all and does not know this position.

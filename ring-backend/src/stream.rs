@@ -281,6 +281,9 @@ impl Stream {
         shadow.clear(ring);
         self.counters.octets += octets as u64;
         let mut progress = Progress::new(shape.period_frames, shape.rate);
+        if self.direction == Direction::Capture {
+            progress.record();
+        }
         if self.rewinds {
             progress.tell_all();
         }

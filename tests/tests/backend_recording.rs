@@ -357,3 +357,27 @@ fn the_level_of_what_a_guest_records_is_measured_if_it_may() {
         assert!(measured <= loudest, "{measured}");
     }
 }
+
+#[test]
+fn what_a_guest_is_told_while_it_records_is_right_within_two_milliseconds() {
+    for (buffer, period) in [(24_000, 6_000), (8_192, 1_024), (4_800, 1_200), (960, 240)] {
+        let mut stage = Stage::with_input();
+        let began = stage.now;
+        stage.record(1, Params::stereo(buffer, period), 48_000);
+        stage.allow(1, true);
+        stage.run_until(Nanos(began.0 + 50_000_000));
+        let mut most = 0;
+        for step in 0..8_000 {
+            stage.run_until(Nanos(began.0 + 50_000_000 + step * 100_000));
+            let heard = (stage.now.0 - began.0) * 48 / 1_000_000;
+            // What the driver was told, of which ALSA's core learns when it asks.
+            let told = stage.recorders[0].linux.ring_position();
+            let late = (heard + buffer - told) % buffer;
+            most = late.max(most);
+        }
+        assert!(
+            most <= 96,
+            "{most} frames behind with a buffer of {buffer} and periods of {period}"
+        );
+    }
+}

@@ -125,6 +125,40 @@ fn what_a_pin_hears_is_recorded_octet_for_octet_at_0_db() {
 }
 
 #[test]
+fn what_is_in_memory_is_counted_at_once_also_after_another_start() {
+    let machine = Machine::new(Model::Qemu, [(0, codecs::qemu_duplex())]);
+    let mut card = bring_up(&machine);
+    for millis in [333, 77, 250] {
+        card.start_input().expect("it starts");
+        let recorded = record(&mut card, &machine, millis);
+        let frames = (recorded.len() / card.input_format().unwrap().frame_octets()) as u64;
+        assert!(
+            (millis - 1) * 48 <= frames,
+            "{frames} frames in {millis} ms"
+        );
+        same(&recorded, 5, "QEMU hda-duplex");
+        card.stop_input().expect("it stops");
+    }
+}
+
+#[test]
+fn an_input_whose_position_nobody_writes_records_by_the_link() {
+    each(|name, pin, machine| {
+        machine.state_mut().faults.buffer_dead = true;
+        let mut card = bring_up(&machine);
+        card.start_input().expect("it starts");
+        let recorded = record(&mut card, &machine, 400);
+        let octets = card.input_format().unwrap().frame_octets();
+        assert!(
+            recorded.len() > 48 * 390 * octets,
+            "{name}: {}",
+            recorded.len()
+        );
+        same(&recorded, pin, name);
+    });
+}
+
+#[test]
 fn the_card_plays_and_records_at_once_and_either_stops_alone() {
     each(|name, pin, machine| {
         let mut card = bring_up(&machine);

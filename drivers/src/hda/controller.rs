@@ -68,7 +68,7 @@ pub struct Controller<R: Regs, C: Clock, P: DmaPage> {
     pub(super) quirks: Quirks,
     link: Link,
     /// Both rings and the position buffer.
-    page: P,
+    pub(super) page: P,
     /// Whether the controller writes positions into it.
     positions: bool,
     /// When verbs end, so that a slow codec cannot hold start-up.
@@ -135,9 +135,8 @@ impl<R: Regs, C: Clock, P: DmaPage> Controller<R, C, P> {
 
     /// What the controller wrote into the position buffer for a stream, if it writes at all.
     pub(super) fn position_of(&self, stream: StreamRegs) -> Option<u32> {
-        let at = usize::from(stream.index()).saturating_mul(8);
         let mut octets = [0; 4];
-        self.page.read(at.saturating_add(POSITIONS_AT), &mut octets);
+        self.page.read(position_at(stream), &mut octets);
         self.positions.then_some(u32::from_le_bytes(octets))
     }
 
@@ -236,6 +235,12 @@ fn page<M: DmaMemory>(memory: &mut M, bits: u8) -> Option<M::Page> {
     let any = if bits > 32 { memory.page(false) } else { None };
     any.filter(|page| past(page) == 0)
         .or_else(|| memory.page(true).filter(|page| past(page) == 0))
+}
+
+/// Where it writes that of a stream.
+pub(super) fn position_at(stream: StreamRegs) -> usize {
+    let at = usize::from(stream.index()).saturating_mul(8);
+    at.saturating_add(POSITIONS_AT)
 }
 
 /// Has the controller write positions into its page; whether it does.

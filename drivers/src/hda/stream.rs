@@ -4,7 +4,7 @@
 //! contiguous for the device. Nothing the device reads to find its way changes while it runs.
 
 use super::CardError;
-use super::controller::Controller;
+use super::controller::{Controller, position_at};
 use super::cyclic::Cyclic;
 pub use super::cyclic::RING_PAGES;
 use super::position::Position;
@@ -51,7 +51,8 @@ pub struct Stream<P> {
     /// The pages.
     pub(super) ring: Cyclic<P>,
     position: Option<Position>,
-    /// Whether the position buffer tells the position, because `SDnLPIB` was caught lying.
+    /// Whether the position buffer tells the position: of an input, whose octets it counts once they
+    /// are in memory, and where `SDnLPIB` was caught lying.
     by_buffer: bool,
     /// What the other one showed when this one was first seen to stand still.
     witness: Option<u32>,
@@ -100,6 +101,7 @@ impl<P: DmaPage> Stream<P> {
         let regs = input.ok_or(CardError::NoInputStream)?;
         let mut stream = Self::new(controller, memory, setup, regs)?;
         stream.input = true;
+        stream.by_buffer = true;
         Ok(stream)
     }
 
@@ -141,7 +143,9 @@ impl<P: DmaPage> Stream<P> {
         self.reset(controller)?;
         self.program(controller)?;
 
-        let Controller { regs, clock, .. } = controller;
+        let Controller {
+            regs, clock, page, ..
+        } = controller;
         self.regs.sts().write(regs, SD_CAUSES);
         let causes = if interrupts && !self.input {
             INTCTL.write(regs, INT_GLOBAL | self.regs.interrupt());
@@ -151,6 +155,8 @@ impl<P: DmaPage> Stream<P> {
             0
         };
         self.witness = None;
+        // The controller writes there only once something moved.
+        page.write(position_at(self.regs), &[0; 4]);
         let ctl = self.regs.ctl();
         ctl.write(regs, causes);
         ctl.write(regs, causes | SD_RUN);
@@ -302,8 +308,17 @@ impl<P: DmaPage> Stream<P> {
         self.position = None;
     }
 
+    /// Octets of an input before its position that may not be in memory yet.
+    #[must_use]
+    pub fn unstored_octets<R: Regs, C: Clock>(&self, controller: &Controller<R, C, P>) -> u16 {
+        match controller.position_of(self.regs) {
+            Some(_) if self.by_buffer => 0,
+            _ => self.fifo_octets(controller),
+        }
+    }
+
     /// Octets that may be in the stream's FIFO: an output took them past its position, an input
-    /// has not brought the last ones before its position.
+    /// has not brought the last ones that the link counts.
     #[must_use]
     pub fn fifo_octets<R: Regs, C: Clock>(&self, controller: &Controller<R, C, P>) -> u16 {
         // Larger is no FIFO but a device that is gone.

@@ -120,7 +120,7 @@ impl fmt::Display for Setup {
 pub type Check = fn(&Path, Setup) -> Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 13] = [
+pub const CHECKS: [(&str, Check); 14] = [
     ("sound", sound::check),
     ("life", life::check),
     ("restart", restart::check),
@@ -131,6 +131,7 @@ pub const CHECKS: [(&str, Check); 13] = [
     ("alsaloop", alsaloop::check),
     ("delay", delay::check),
     ("record", record::check),
+    ("capture", delay::recording),
     ("crowd", crowd::check),
     ("crowd32", crowd::small),
     ("kinds", kinds::check),
@@ -138,7 +139,7 @@ pub const CHECKS: [(&str, Check); 13] = [
 
 /// What the suite runs: each check on the usual setup, and those that may go wrong elsewhere on the
 /// others.
-const PLAN: [(&str, Setup); 22] = [
+const PLAN: [(&str, Setup); 23] = [
     ("cards", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("life", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("restart", Setup::on(Xen::V4_17, Linux::V6_1)),
@@ -150,6 +151,7 @@ const PLAN: [(&str, Setup); 22] = [
     ("record", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("record", Setup::on(Xen::V4_17, Linux::V6_12)),
     ("record", Setup::on(Xen::V4_20, Linux::V6_1)),
+    ("capture", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("crowd", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("crowd32", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("sound", Setup::on(Xen::V4_17, Linux::V6_12)),

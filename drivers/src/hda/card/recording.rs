@@ -253,9 +253,9 @@ impl<R: Regs, C: Clock + Clone, P: DmaPage> Card<R, C, P> {
         let input = self.input.as_mut().ok_or(CardError::NoInput)?;
         let octets = input.stream.position(&self.controller, now)?;
         // The last ones may be on their way through the FIFO.
-        let fifo = input.stream.fifo_octets(&self.controller);
+        let unstored = input.stream.unstored_octets(&self.controller);
         let frame = input.format.frame_octets() as u64;
-        let octets = octets.saturating_sub(u64::from(fifo));
+        let octets = octets.saturating_sub(u64::from(unstored));
         Ok(octets.checked_div(frame).unwrap_or(0))
     }
 
