@@ -25,6 +25,9 @@ pub enum Extra {
     DeviceModel,
     /// `alsaloop` of ALSA's programs, which needs a library that the others do not: `alsaloop.cpio`.
     AlsaLoop,
+    /// What a guest needs to drive the machine's card itself, with Linux' own driver:
+    /// `linux-card.cpio`.
+    LinuxCard,
 }
 
 impl Extra {
@@ -35,6 +38,7 @@ impl Extra {
             Self::PipeWire => "pipewire",
             Self::DeviceModel => "device-model",
             Self::AlsaLoop => "alsaloop",
+            Self::LinuxCard => "linux-card",
         }
     }
 
@@ -45,6 +49,7 @@ impl Extra {
             Self::PipeWire => &debs::PIPEWIRE,
             Self::DeviceModel => &debs::DEVICE_MODEL,
             Self::AlsaLoop => &debs::ALSALOOP,
+            Self::LinuxCard => &debs::LINUX,
         }
     }
 }
@@ -69,6 +74,7 @@ pub(super) fn extra(root: &Path, extra: Extra) -> Result<PathBuf> {
             Extra::PipeWire => pipewire(&tree, into),
             Extra::DeviceModel => device_model(root, &tree, into),
             Extra::AlsaLoop => alsaloop(&tree, into),
+            Extra::LinuxCard => linux_card(&tree, into),
         })?;
     }
     Ok(dir)
@@ -89,16 +95,31 @@ fn linux(tree: &Tree, into: &Path) -> Result<()> {
         into.join("vmlinux-6.12"),
         images::vmlinux(&fs::read(vmlinuz(tree)?)?)?,
     )?;
+    fs::write(
+        into.join("linux-6.12.cpio"),
+        modules(tree, &["snd_xen_front"])?,
+    )?;
+    Ok(())
+}
+
+/// The card's codec is looked for before its driver, which asks for no module here.
+fn linux_card(tree: &Tree, into: &Path) -> Result<()> {
+    let names = ["xen_pcifront", "snd_hda_codec_generic", "snd_hda_intel"];
+    fs::write(into.join("linux-card.cpio"), modules(tree, &names)?)?;
+    Ok(())
+}
+
+/// Modules in the place of the standard guest's.
+fn modules(tree: &Tree, names: &[&str]) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     let mut order = String::new();
-    for (name, bytes) in Modules::of(tree)?.in_order(&["snd_xen_front"])? {
+    for (name, bytes) in Modules::of(tree)?.in_order(names)? {
         order.push_str(&name);
         order.push('\n');
         archive.file(&format!("modules/{name}.ko"), 0o644, bytes);
     }
     archive.file("modules/order", 0o644, order);
-    fs::write(into.join("linux-6.12.cpio"), archive.bytes()?)?;
-    Ok(())
+    archive.bytes()
 }
 
 /// The device model where libxl looks for it, with what of its firmware a guest without disk, network
