@@ -264,7 +264,7 @@ impl Stream {
         self.unprepared = true;
         self.apply_volumes(voice);
         let octets = open.buffer_octets as usize;
-        let run = desk.arena.take(octets).ok_or(Refusal::NoRoom)?;
+        let run = desk.arena.take(octets, desk.dom).ok_or(Refusal::NoRoom)?;
         let (refs, ring) = desk.arena.get_mut(&run);
         if let Err(fault) = pages::walk(desk.world, desk.dom, open.directory, refs, desk.scratch) {
             desk.arena.give(run);

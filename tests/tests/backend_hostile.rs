@@ -243,6 +243,28 @@ fn a_full_arena_is_an_error_to_the_one_who_asks_and_no_one_else() {
     assert_eq!(stage.status(last, claim), 0);
 }
 
+#[test]
+fn a_guest_with_many_streams_leaves_the_others_room_for_their_buffers() {
+    let mut stage = Stage::patient();
+    let params = Params::stereo(16_384, 1024);
+    let mut greedy: Vec<_> = (0..16)
+        .map(|_| stage.connect(1, liberal(Direction::Playback)).1)
+        .collect();
+    let mut others: Vec<_> = (2..13)
+        .map(|dom| stage.connect(dom, liberal(Direction::Playback)).1)
+        .collect();
+    for (n, front) in greedy.iter_mut().enumerate() {
+        let buffer = Buffer::new(&stage.xen, front.dom, params.buffer_octets());
+        let open = front::open(&params.claim(buffer.directory));
+        let wanted = if n < 5 { 0 } else { ENOMEM };
+        assert_eq!(stage.status(front, open), wanted, "{n}");
+    }
+    for front in &mut others {
+        stage.open(front, params);
+    }
+    assert_eq!(stage.plane.free_octets(), 0);
+}
+
 /// XSA-361, 362, 365: every element's status counts, and what succeeded is undone.
 #[test]
 fn a_device_of_which_any_page_or_port_fails_leaves_nothing_behind() {
