@@ -9,7 +9,7 @@ macro_rules! kernel {
             use crate::plan::Plan;
             use crate::simd::$width::*;
             use crate::simd::{Block, Starts};
-            use crate::steps::Steps;
+            use crate::steps::{Factors, Steps};
 
             /// Vectors that are done at a time, and their octets.
             const STEP: usize = $vectors;
@@ -121,12 +121,23 @@ macro_rules! kernel {
                 let mut sums = [[every32(steps.half()); 2]; STEP];
                 for (pair, factors) in pairs {
                     if factors.shifts() {
-                        shift(&mut sums, low5(&factors.before));
+                        step(&mut sums, factors);
                     }
                     add(pair, every128(&factors.each), &mut sums);
                 }
                 shift(&mut sums, last);
                 Some(sums)
+            }
+
+            /// Shifts all sums to the units of the factors.
+            #[inline]
+            #[target_feature(enable = $feature)]
+            fn step<const N: usize>(sums: &mut [[V; 2]; N], factors: &Factors) {
+                if COUNTS_COST && factors.halves() {
+                    *sums = sums.map(|sum| sum.map(|sum| right32(sum, 1)));
+                } else {
+                    shift(sums, low5(&factors.before));
+                }
             }
 
             /// Shifts all sums right.

@@ -82,6 +82,8 @@ pub mod v128 {
 
     /// Whether `mul_even` takes its factors as unsigned.
     pub const UNSIGNED: bool = true;
+    /// Whether shifting by a count that is not known before takes two steps.
+    pub const COUNTS_COST: bool = true;
 
     /// Adds products of 16-bit lanes, two to a sum, where that is: the compiler would add it to
     /// the product, and copy what it has to go on with.
@@ -123,6 +125,8 @@ pub mod v256 {
 
     /// Whether `mul_even` takes its factors as unsigned.
     pub const UNSIGNED: bool = false;
+    /// Whether shifting by a count that is not known before takes two steps.
+    pub const COUNTS_COST: bool = false;
 
     width! {
         "avx2", __m256i, 32, _mm256_loadu_si256, _mm256_storeu_si256,

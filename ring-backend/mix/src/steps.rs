@@ -32,6 +32,13 @@ impl Factors {
         self.before[0] > 31
     }
 
+    /// Whether the sum is shifted by one place.
+    #[inline]
+    #[must_use]
+    pub const fn halves(&self) -> bool {
+        self.before[0] & 31 == 1
+    }
+
     /// Whether the sum is shifted.
     #[inline]
     #[must_use]
