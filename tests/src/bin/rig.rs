@@ -43,7 +43,7 @@ enum What {
     /// table of what was proven here or by the tests, and writes target/rig/matrix.json.
     Suite {
         /// Runs these checks only: sound, life, restart, crash, cards, save, programs, alsaloop,
-        /// delay, record, capture, crowd, crowd32, kinds.
+        /// latency, delay, record, capture, crowd, crowd32, kinds.
         checks: Vec<String>,
         /// Runs them on this Xen only.
         #[arg(long)]

@@ -32,9 +32,19 @@ pub(super) struct Apt {
 
 impl Apt {
     pub(super) fn new(root: &Path, origin: Origin) -> Result<Self> {
-        let dir = root
-            .join("apt")
-            .join(origin.suite.unwrap_or(origin.release));
+        let name = origin.suite.unwrap_or(origin.release);
+        let sources = Mirrors::of_host()?.lines(origin.release, origin.suite.is_some());
+        Self::at(root.join("apt").join(name), origin, &sources)
+    }
+
+    /// The same for source packages, which not every mirror has.
+    pub(super) fn of_sources(root: &Path, origin: Origin) -> Result<Self> {
+        let name = format!("{}-source", origin.release);
+        let sources = Mirrors::of_host()?.source_lines(origin.release);
+        Self::at(root.join("apt").join(name), origin, &sources)
+    }
+
+    fn at(dir: PathBuf, origin: Origin, sources: &str) -> Result<Self> {
         for part in ["lists/partial", "cache/archives/partial", "state"] {
             fs::create_dir_all(dir.join(part))?;
         }
@@ -42,7 +52,6 @@ impl Apt {
         if !status.exists() {
             fs::write(&status, "")?;
         }
-        let sources = Mirrors::of_host()?.lines(origin.release, origin.suite.is_some());
         fs::write(dir.join("sources.list"), sources)?;
         fs::write(dir.join("apt.conf"), configuration(&dir))?;
         Ok(Self { dir, origin })
@@ -129,6 +138,13 @@ impl Apt {
         found
             .map(|rest| format!("linux-image-{rest}"))
             .with_context(|| format!("{meta} names no kernel"))
+    }
+
+    /// Fetches the files of a source package, checked against what the mirror signed.
+    pub(super) fn source(&self, package: &str, into: &Path) -> Result<()> {
+        let mut command = self.command("apt-get");
+        command.args(["-qq", "source", "--download-only", package]);
+        run(command.current_dir(into)).map(|_| ())
     }
 
     pub(super) fn download(&self, set: &str, debs: &[Deb], into: &Path) -> Result<()> {

@@ -235,6 +235,20 @@ pub const ALSALOOP: Set = Set {
     closure: false,
 };
 
+/// What programs of ALSA's library are built with, and run.
+pub const ALSA_DEVELOPMENT: Set = Set {
+    name: "alsa-development",
+    from: &[BOOKWORM],
+    packages: &[
+        "libasound2",
+        "libasound2-dev",
+        "libc6",
+        "libc6-dev",
+        "linux-libc-dev",
+    ],
+    closure: false,
+};
+
 /// An unpacked set.
 #[derive(Clone, Debug)]
 pub struct Unpacked {
@@ -261,7 +275,47 @@ pub fn unpacked(root: &Path, set: &Set) -> Result<Unpacked> {
     })
 }
 
-fn fetch(root: &Path, set: &Set, tree: &Path) -> Result<()> {
+/// Gives what upstream wrote of a source package of Debian 12, without Debian's changes.
+///
+/// # Errors
+/// The host's mirror has no source packages, or `tar` cannot unpack it.
+pub fn source(root: &Path, package: &str) -> Result<PathBuf> {
+    let tree = root.join("debs").join(format!("{package}-source"));
+    if !tree.exists() {
+        tools()?;
+        place::whole(&tree, |partial| {
+            source_from(root, BOOKWORM, package, partial)
+        })
+        .with_context(|| format!("fetching the source package {package}"))?;
+    }
+    Ok(tree)
+}
+
+fn source_from(root: &Path, origin: Origin, package: &str, partial: &Path) -> Result<()> {
+    let apt = Apt::of_sources(root, origin)?;
+    apt.update()?;
+    let store = partial.join("archives");
+    fs::create_dir_all(&store)?;
+    apt.source(package, &store)?;
+    let files: Vec<PathBuf> = fs::read_dir(&store)?
+        .flatten()
+        .map(|file| file.path())
+        .collect();
+    let upstream = files.iter().find(|path| {
+        let name = path.to_string_lossy();
+        name.contains(".orig.tar.") && !name.ends_with(".asc")
+    });
+    let upstream = upstream.context("it has no archive of upstream's")?;
+    run(Command::new("tar")
+        .args(["-x", "--strip-components=1", "-f"])
+        .arg(upstream)
+        .arg("-C")
+        .arg(partial))?;
+    fs::remove_dir_all(&store)?;
+    Ok(())
+}
+
+fn tools() -> Result<()> {
     for tool in ["apt-get", "apt-cache", "dpkg-deb"] {
         let found = Command::new(tool)
             .arg("--version")
@@ -273,6 +327,11 @@ fn fetch(root: &Path, set: &Set, tree: &Path) -> Result<()> {
             "the rig needs {tool}: it runs on Debian and what derives from it"
         );
     }
+    Ok(())
+}
+
+fn fetch(root: &Path, set: &Set, tree: &Path) -> Result<()> {
+    tools()?;
     let mut failures = Vec::new();
     for origin in set.from {
         match fetch_from(root, set, *origin, tree) {

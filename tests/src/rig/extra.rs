@@ -7,9 +7,10 @@ use super::debs::{self, Set};
 use super::images;
 use super::place;
 use super::tree::{Modules, Tree};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A guest's extras; each is a directory of files that go to dom0's `/boot`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub enum Extra {
     DeviceModel,
     /// `alsaloop` of ALSA's programs, which needs a library that the others do not: `alsaloop.cpio`.
     AlsaLoop,
+    /// `latency` of the tests of ALSA's library, built from Debian's source package as it is:
+    /// `latency.cpio`.
+    Latency,
     /// What a guest needs to drive the machine's card itself, with Linux' own driver:
     /// `linux-card.cpio`.
     LinuxCard,
@@ -38,6 +42,7 @@ impl Extra {
             Self::PipeWire => "pipewire",
             Self::DeviceModel => "device-model",
             Self::AlsaLoop => "alsaloop",
+            Self::Latency => "latency",
             Self::LinuxCard => "linux-card",
         }
     }
@@ -49,6 +54,7 @@ impl Extra {
             Self::PipeWire => &debs::PIPEWIRE,
             Self::DeviceModel => &debs::DEVICE_MODEL,
             Self::AlsaLoop => &debs::ALSALOOP,
+            Self::Latency => &debs::ALSA_DEVELOPMENT,
             Self::LinuxCard => &debs::LINUX,
         }
     }
@@ -74,6 +80,7 @@ pub(super) fn extra(root: &Path, extra: Extra) -> Result<PathBuf> {
             Extra::PipeWire => pipewire(&tree, into),
             Extra::DeviceModel => device_model(root, &tree, into),
             Extra::AlsaLoop => alsaloop(&tree, into),
+            Extra::Latency => latency(root, &unpacked.root, into),
             Extra::LinuxCard => linux_card(&tree, into),
         })?;
     }
@@ -237,6 +244,35 @@ fn alsaloop(tree: &Tree, into: &Path) -> Result<()> {
     let from = "usr/bin/alsaloop";
     archive.program(tree, from, from)?;
     fs::write(into.join("alsaloop.cpio"), archive.bytes()?)?;
+    Ok(())
+}
+
+/// Builds the program with Debian 12's headers and libraries, whatever the host has.
+fn latency(root: &Path, sysroot: &Path, into: &Path) -> Result<()> {
+    let source = debs::source(root, "alsa-lib")?.join("test/latency.c");
+    let text =
+        fs::read_to_string(&source).with_context(|| format!("reading {}", source.display()))?;
+    // It names a header of a built tree; where Debian has the same one is the only difference.
+    let [from, to] = ["\"../include/asoundlib.h\"", "<alsa/asoundlib.h>"];
+    ensure!(text.contains(from), "latency.c does not include {from}");
+    let program = "usr/bin/alsa-latency";
+    let code = into.join("latency.c");
+    fs::write(&code, text.replace(from, to))?;
+    fs::create_dir_all(sysroot.join("usr/bin"))?;
+    let built = Command::new("gcc")
+        .arg(format!("--sysroot={}", sysroot.display()))
+        .args(["-w", "-O2", "-o"])
+        .arg(sysroot.join(program))
+        .arg(&code)
+        .args(["-lasound", "-lm"])
+        .output()
+        .context("ALSA's latency is built with gcc")?;
+    fs::remove_file(&code)?;
+    let told = String::from_utf8_lossy(&built.stderr);
+    ensure!(built.status.success(), "building ALSA's latency: {told}");
+    let mut archive = Archive::default();
+    archive.program(&Tree::new(sysroot), program, "usr/bin/latency")?;
+    fs::write(into.join("latency.cpio"), archive.bytes()?)?;
     Ok(())
 }
 

@@ -101,6 +101,16 @@ impl Mirrors {
         })
     }
 
+    /// The same lines for source packages.
+    #[must_use]
+    pub fn source_lines(&self, release: &str) -> String {
+        let lines = self.lines(release, false);
+        let lines = lines
+            .lines()
+            .map(|line| line.replacen("deb ", "deb-src ", 1));
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    }
+
     /// apt's source lines for a release, with or without its backports.
     #[must_use]
     pub fn lines(&self, release: &str, backports: bool) -> String {
@@ -280,6 +290,18 @@ mod tests {
             lines.contains("http://one/debian bookworm-backports main"),
             "{lines}"
         );
+    }
+
+    #[test]
+    fn source_packages_come_from_the_same_places() {
+        let lines = Mirrors::among(&deb822(DEB822))
+            .unwrap()
+            .source_lines("bookworm");
+        assert!(
+            lines.lines().all(|line| line.starts_with("deb-src [")),
+            "{lines}"
+        );
+        assert!(lines.contains("http://one/debian bookworm main"), "{lines}");
     }
 
     #[test]

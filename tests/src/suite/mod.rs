@@ -7,6 +7,7 @@ pub mod alsaloop;
 pub mod crowd;
 pub mod delay;
 pub mod kinds;
+pub mod latency;
 pub mod life;
 pub mod matrix;
 pub mod programs;
@@ -120,7 +121,7 @@ impl fmt::Display for Setup {
 pub type Check = fn(&Path, Setup) -> Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 14] = [
+pub const CHECKS: [(&str, Check); 15] = [
     ("sound", sound::check),
     ("life", life::check),
     ("restart", restart::check),
@@ -129,6 +130,7 @@ pub const CHECKS: [(&str, Check); 14] = [
     ("save", life::save),
     ("programs", programs::check),
     ("alsaloop", alsaloop::check),
+    ("latency", latency::check),
     ("delay", delay::check),
     ("record", record::check),
     ("capture", delay::recording),
@@ -139,7 +141,7 @@ pub const CHECKS: [(&str, Check); 14] = [
 
 /// What the suite runs: each check on the usual setup, and those that may go wrong elsewhere on the
 /// others.
-const PLAN: [(&str, Setup); 23] = [
+const PLAN: [(&str, Setup); 24] = [
     ("cards", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("life", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("restart", Setup::on(Xen::V4_17, Linux::V6_1)),
@@ -147,6 +149,7 @@ const PLAN: [(&str, Setup); 23] = [
     ("save", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("programs", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("alsaloop", Setup::on(Xen::V4_17, Linux::V6_1)),
+    ("latency", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("delay", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("record", Setup::on(Xen::V4_17, Linux::V6_1)),
     ("record", Setup::on(Xen::V4_17, Linux::V6_12)),
