@@ -125,7 +125,8 @@ impl Job {
         self.format.octets().unwrap_or(0) * 2
     }
 
-    /// Noise for every stream, peaks at -12 dB of full scale: their sum stays below it.
+    /// Noise for every stream, peaks at -12 dB of full scale: eight streams' sum stays below that,
+    /// of 64 one sample in 270 is beyond and takes what it takes to cut it.
     fn rings(&self) -> Vec<Vec<u8>> {
         let mut state = 1_u64;
         let mut next = || {
