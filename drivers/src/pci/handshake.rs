@@ -233,9 +233,9 @@ fn text(value: &[u8]) -> Answer {
     String::try_from(text.trim_end_matches('\0')).map_err(|_| StoreError::TooLong)
 }
 
-fn decimal(number: u32) -> String<10> {
+fn decimal(number: u32) -> String<TEXT> {
     let mut text = String::new();
-    // Ten digits hold every u32.
+    // It has ten digits at most.
     let _ = write!(text, "{number}");
     text
 }

@@ -72,8 +72,8 @@ pub(super) struct Got {
 }
 
 /// The token of the watch on the frontend's state of the device at `index`.
-pub(super) fn front_token(index: usize) -> String<8> {
-    let mut token = String::new();
+pub(super) fn front_token(index: usize) -> Path {
+    let mut token = Path::new();
     // An index has at most three digits.
     let _ = write!(token, "f{index}");
     token

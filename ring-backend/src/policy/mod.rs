@@ -17,7 +17,7 @@ mod entry;
 
 use crate::route::Terminal;
 use crate::world::{DomId, Nanos};
-use crate::xenstore::{Client, Reply, StoreError, Ticket, index, names};
+use crate::xenstore::{Client, PATH_OCTETS, Reply, StoreError, Ticket, index, names};
 use alloc::boxed::Box;
 use core::fmt;
 use entry::{Entry, Key};
@@ -287,7 +287,7 @@ impl fmt::Display for PolicyFault {
 }
 
 /// The path of a node.
-fn path(whose: Whose, key: Key) -> String<40> {
+fn path(whose: Whose, key: Key) -> String<PATH_OCTETS> {
     use fmt::Write;
     let mut path = String::new();
     // It fits: a number has five digits at most.

@@ -5,7 +5,7 @@ use crate::control::{DEVICES_MOST, DataPlane, DeviceView};
 use crate::statistics::Statistics;
 use crate::world::DomId;
 use core::fmt::{self, Write};
-use heapless::{String, Vec};
+use heapless::Vec;
 
 pub(super) fn loop_text(counters: LoopCounters) -> Value {
     text(&format_args!(
@@ -20,8 +20,8 @@ pub(super) fn device_node<W, P: DataPlane<W>>(
     node: usize,
     card_rate: u32,
     plane: &P,
-) -> Option<(String<16>, Value)> {
-    let mut leaf = String::new();
+) -> Option<(Path, Value)> {
+    let mut leaf = Path::new();
     let value = match node {
         1 => {
             leaf.push_str("state").ok()?;
