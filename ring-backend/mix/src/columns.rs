@@ -8,7 +8,8 @@
 
 use super::path::Path;
 use super::simd::v256::*;
-use super::table::{LANE, Sixteen, Table};
+use super::table::{EDGE, LANE, Table};
+use core::hint::black_box;
 
 /// Streams that are resampled together at most.
 pub const COLUMNS: usize = 8;
@@ -25,6 +26,8 @@ pub struct Record(pub [Channels; 2]);
 
 /// Streams of a vector.
 const STREAMS: usize = 4;
+/// Sums that cross products are parted in: pairs of the taps of an end.
+const WAYS: usize = EDGE / 2;
 /// Rounds a cross product's partial sum.
 const HALF: i32 = 1 << 11;
 
@@ -78,70 +81,69 @@ pub fn lay(frames: &[[i32; 2]], column: usize, records: &mut [Record]) -> bool {
 
 /// Makes all columns' outputs.
 #[target_feature(enable = "avx2")]
-pub fn outputs(columns: &Columns<'_>, path: Path, out: &mut [Channels]) {
-    if columns.fine {
-        pass::<true>(columns, path, out);
-    } else {
-        pass::<false>(columns, path, out);
-    }
-}
-
-#[target_feature(enable = "avx2")]
-fn pass<const FINE: bool>(columns: &Columns<'_>, mut path: Path, out: &mut [Channels]) {
+pub fn outputs(columns: &Columns<'_>, mut path: Path, out: &mut [Channels]) {
     let (evens, odds) = columns.records.split_at(columns.records.len() / 2);
-    let rows = columns.table.rows.as_chunks::<2>().0;
-    let lanes = columns.table.plan.shape.taps / LANE;
+    let plan = &columns.table.plan;
+    let (taps, row_len) = (plan.shape.taps, plan.row_len() / LANE);
+    let [fine, coarse] = plan.shape.family.shifts();
     for out in out {
         let start = path.advance();
         let windows = if start.is_multiple_of(2) { evens } else { odds };
-        let row = path.row() * lanes;
-        let (Some(row), Some(window)) = (
-            rows.get(row..row + lanes),
-            windows.get(start / 2..start / 2 + lanes * LANE / 2),
-        ) else {
+        let row = path.row() * row_len;
+        let row = columns.table.rows.get(row..row + row_len);
+        let window = windows.get(start / 2..start / 2 + taps / 2);
+        let Some((ends, row)) = row.and_then(|row| row.split_first()) else {
             return;
         };
-        let mut sums = ([every32(0); 2], [[every32(HALF); 2]; 4]);
-        for (row, window) in row.iter().zip(window.as_chunks::<{ LANE / 2 }>().0) {
-            let windows = window.as_chunks().0;
-            sums = add_four::<FINE, 0>(sums, row, &windows[0]);
-            sums = add_four::<FINE, 1>(sums, row, &windows[1]);
-        }
-        let (mut sums, crosses) = sums;
-        for n in 0..2 {
-            for crosses in crosses {
-                sums[n] = add32(sums[n], right32(crosses[n], 12));
+        let Some((head, window)) = window.and_then(|window| window.split_first_chunk()) else {
+            return;
+        };
+        let Some((window, tail)) = window.split_last_chunk() else {
+            return;
+        };
+        let lanes = row.as_chunks::<2>().0.iter();
+        let lanes = lanes.zip(window.as_chunks::<{ LANE / 2 }>().0);
+        let (mut sums, mut crosses) = ([every32(0); 2], [[every32(HALF); 2]; WAYS]);
+        for (row, window) in lanes.clone() {
+            let [a, b] = [0, 1].map(|plane| row[plane].0.as_chunks::<2>().0);
+            for (i, Record([highs, _])) in window.iter().enumerate() {
+                let (a, b) = (spread(&a[i]), spread(&b[i]));
+                for n in 0..2 {
+                    let high = load(&highs[n]);
+                    sums[n] = add_madd16(sums[n], high, a);
+                    crosses[i % WAYS][n] = add_madd16(crosses[i % WAYS][n], high, b);
+                }
             }
+        }
+        // Looked at each time: there is no loop for each answer.
+        if black_box(columns.fine) {
+            for (row, window) in lanes {
+                for (i, Record([_, lows])) in window.iter().enumerate() {
+                    let a = spread(&row[0].0.as_chunks::<2>().0[i]);
+                    for n in 0..2 {
+                        crosses[i % WAYS][n] = add_madd16(crosses[i % WAYS][n], load(&lows[n]), a);
+                    }
+                }
+            }
+        }
+        let ends = ends.0.as_chunks::<2>().0;
+        for (i, mut crosses) in crosses.into_iter().enumerate() {
+            let sides: [(_, &[Record; WAYS]); 2] = [(&ends[i], head), (&ends[WAYS + i], tail)];
+            crosses = crosses.map(|cross| right32(cross, fine));
+            for (whole, records) in sides {
+                let whole = spread(whole);
+                for (cross, high) in crosses.iter_mut().zip(&records[i].0[0]) {
+                    *cross = add_madd16(*cross, load(high), whole);
+                }
+            }
+            for n in 0..2 {
+                sums[n] = add32(sums[n], right32(crosses[n], coarse));
+            }
+        }
+        for n in 0..2 {
             store(&mut out[n], sums[n]);
         }
     }
-}
-
-/// Sums of products of high parts, and, four ways, of those with a low part.
-type Sums = ([V; 2], [[V; 2]; 4]);
-
-/// Adds the products of eight taps.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn add_four<const FINE: bool, const EIGHT: usize>(
-    (mut sums, mut crosses): Sums,
-    row: &[Sixteen; 2],
-    window: &[Record; 4],
-) -> Sums {
-    for i in 0..4 {
-        let a = spread(&row[0].0.as_chunks::<2>().0[4 * EIGHT + i]);
-        let b = spread(&row[1].0.as_chunks::<2>().0[4 * EIGHT + i]);
-        let Record([highs, lows]) = &window[i];
-        for n in 0..2 {
-            let high = load(&highs[n]);
-            sums[n] = add_madd16(sums[n], high, a);
-            crosses[i][n] = add_madd16(crosses[i][n], high, b);
-            if FINE {
-                crosses[i][n] = add_madd16(crosses[i][n], load(&lows[n]), a);
-            }
-        }
-    }
-    (sums, crosses)
 }
 
 /// Adds the outputs times each channel's gain to the sums.

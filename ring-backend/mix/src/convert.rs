@@ -30,7 +30,7 @@ const RECORDS: usize = 192;
 #[must_use]
 pub const fn fit(channels: usize, plan: &Plan) -> usize {
     let taps = plan.shape.taps;
-    if channels == 2 && taps <= BLOCK && !plan.between {
+    if channels == 2 && plan.middle() <= BLOCK && !plan.between {
         COLUMNS
     } else if channels <= MAX_CHANNELS / 4 && 4 * channels * (taps + INPUTS) <= PLANES {
         2

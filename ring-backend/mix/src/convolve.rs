@@ -5,14 +5,17 @@ use super::kernel::{Fir, Tier};
 use super::path::{Cursor, Path};
 use super::scalar::BLOCK;
 use super::simd::{View, Windows, call, v128 as narrow};
-use super::table::{LANE, SLOPE_BITS};
+use super::table::{EDGE, LANE, SLOPE_BITS};
 use core::ops::Range;
+
+/// The steep lanes of the usual three.
+const STEEP: Range<usize> = 1..2;
 
 macro_rules! kernel {
     ($width:ident, $feature:literal) => {
         /// The loops of this width.
         pub mod $width {
-            use super::{Fir, LANE, Path, Range, View, Windows, change};
+            use super::{EDGE, Fir, LANE, Path, Range, STEEP, View, Windows, change};
             use crate::simd::v128::{self, halves64};
             use crate::simd::$width::*;
 
@@ -20,26 +23,27 @@ macro_rules! kernel {
             /// Vectors of sixteen taps.
             const PARTS: usize = LANE / LANES;
 
-            /// Makes two channels' outputs of what some taps are. Those are 0 if there are too few.
+            /// Makes two channels' outputs of what some lanes of taps are. Those are 0 if there are
+            /// too few.
             #[target_feature(enable = $feature)]
             pub fn pair(
                 fir: &Fir<'_>,
                 path: Path,
                 channel: usize,
-                taps: Range<usize>,
+                lanes: Range<usize>,
                 pairs: &mut [[i32; 2]],
             ) {
-                let pass = match (fir.table.plan.between, fir.fine, taps.len() / LANE) {
-                    // Where lanes have two vectors it gains nothing.
-                    (true, _, 4) if PARTS == 1 => pass::<4, true, 4>,
-                    (true, _, _) => pass::<4, true, 0>,
-                    (_, true, 4) => pass::<2, true, 4>,
-                    (_, true, 2) => pass::<2, true, 2>,
-                    (_, true, _) => pass::<2, true, 0>,
-                    (_, false, 4) => pass::<2, false, 4>,
-                    (_, false, _) => pass::<2, false, 0>,
+                let plan = &fir.table.plan;
+                let pass = match (plan.between, plan.middle()) {
+                    (true, 3) if plan.steep() == STEEP => pass::<4, true, 3>,
+                    (true, _) if PARTS == 2 => pass::<4, true, 0>,
+                    (true, _) => return,
+                    (_, 3) if fir.fine => pass::<2, true, 3>,
+                    (_, 3) => pass::<2, false, 3>,
+                    (_, 1) => pass::<2, true, 1>,
+                    _ => pass::<2, true, 0>,
                 };
-                pass(fir, path, channel, taps, pairs);
+                pass(fir, path, channel, lanes, pairs);
             }
 
             /// Parts interleaved samples of two channels in high and low ones of each; returns how
@@ -79,29 +83,22 @@ macro_rules! kernel {
                 any(set)
             }
 
-            /// Makes two channels' outputs of what some taps are, of `L` lanes if that is not 0.
-            /// `None` where there are too few.
+            /// Makes two channels' outputs of what some lanes of taps are, the first `L` and all that
+            /// there are if that is not 0. `None` where there are too few.
             #[target_feature(enable = $feature)]
             fn pass<const PLANES: usize, const FINE: bool, const L: usize>(
                 fir: &Fir<'_>,
                 path: Path,
                 channel: usize,
-                taps: Range<usize>,
+                lanes: Range<usize>,
                 pairs: &mut [[i32; 2]],
             ) -> Option<()> {
-                let rows = fir.table.rows.as_chunks::<PLANES>().0;
-                let rows = rows.get(taps.start / LANE..)?;
-                let row_len = fir.table.plan.shape.taps / LANE;
-                let samples = fir.samples.get(2 * channel * fir.stride + taps.start..)?;
-                let windows = Windows::<PLANES, L>::new(
-                    (rows, row_len),
-                    (samples, fir.stride),
-                    taps.len() / LANE,
-                    path,
-                    pairs,
-                )?;
+                let windows = Windows::<PLANES, L>::new(fir, channel, lanes, &path, pairs)?;
+                let plan = &fir.table.plan;
+                let steep = if L == 0 { plan.steep() } else { STEEP };
+                let shifts = plan.shape.family.shifts();
                 for (pair, view, rest) in windows {
-                    *pair = output::<PLANES, FINE, L>(view, rest);
+                    *pair = output::<PLANES, FINE, L>(view, rest, steep.clone(), shifts);
                 }
                 Some(())
             }
@@ -112,17 +109,24 @@ macro_rules! kernel {
             fn output<const PLANES: usize, const FINE: bool, const L: usize>(
                 view: View<'_, PLANES, L>,
                 rest: i16,
+                steep: Range<usize>,
+                shifts: [u32; 2],
             ) -> [i32; 2] {
                 let vector = |lane: &[i16; LANE], part| load(&lane.as_chunks::<LANES>().0[part]);
                 let (mut sums, mut crosses) = ([every32(0); 2], [every32(0); 2]);
                 let mut slopes = [[every32(0); 2]; PARTS];
-                for (row, samples) in view.each() {
+                for (lane, (row, samples)) in view.each() {
+                    let steep = PLANES == 4 && steep.contains(&lane);
                     for part in 0..PARTS {
-                        let (a, b) = (vector(&row[0].0, part), vector(&row[1].0, part));
+                        let (a, mut b) = (vector(&row[0].0, part), vector(&row[1].0, part));
                         let mut slope = every32(0);
                         if PLANES == 4 {
-                            let bend = top16(vector(&row[3].0, part), every16(rest >> 4));
+                            let rest = every16(if steep { rest >> 4 } else { rest });
+                            let bend = top16(vector(&row[3].0, part), rest);
                             slope = add16(vector(&row[2].0, part), bend);
+                            if !steep {
+                                b = add16(b, top16(slope, rest));
+                            }
                         }
                         for c in 0..2 {
                             let high = vector(samples[c][0], part);
@@ -132,17 +136,35 @@ macro_rules! kernel {
                                 let low = vector(samples[c][1], part);
                                 crosses[c] = add_madd16(crosses[c], low, a);
                             }
-                            if PLANES == 4 {
+                            if steep {
                                 slopes[part][c] = add_madd16(slopes[part][c], high, slope);
                             }
                         }
                     }
                 }
-                let (mut sums, crosses) = (fours32(sums), fours32(crosses));
+                let mut ends = [v128::every32(0); 2];
+                if let Some((row, samples)) = view.ends() {
+                    let half =
+                        |lane: &[i16; LANE], end| v128::load(&lane.as_chunks::<EDGE>().0[end]);
+                    let whole = [0, 1].map(|end| {
+                        let whole = half(&row[0].0, end);
+                        if PLANES == 2 {
+                            return whole;
+                        }
+                        let change = v128::top16(half(&row[1].0, end), v128::every16(rest));
+                        v128::add16(whole, change)
+                    });
+                    for c in 0..2 {
+                        let end = |end| v128::madd16(v128::load(samples[c][end]), whole[end]);
+                        ends[c] = v128::add32(end(0), end(1));
+                    }
+                }
+                let (mut sums, crosses, ends) = (fours32(sums), fours32(crosses), joined(ends));
                 for i in 0..PARTS {
                     // Of each cross product's sum a half is rounded up.
                     let cross = add32(crosses[i], every32(1 << 11));
-                    sums[i] = add32(sums[i], right32(cross, 12));
+                    let cross = add32(right32(cross, shifts[0]), ends[i]);
+                    sums[i] = add32(sums[i], right32(cross, shifts[1]));
                 }
                 if PLANES == 2 {
                     return halves64(total(sums))[0];
@@ -194,38 +216,43 @@ fn change(slopes: narrow::V, rests: narrow::V) -> narrow::V {
 pub fn fir(tier: Tier, fir: &Fir<'_>, cursor: &Cursor, frames: usize, out: &mut [i32]) {
     let plan = &fir.table.plan;
     let path = cursor.path(plan);
-    for tap in (0..plan.shape.taps).step_by(BLOCK) {
-        let taps = tap..(tap + BLOCK).min(plan.shape.taps);
+    for lane in (0..plan.middle()).step_by(BLOCK) {
+        let lanes = lane..(lane + BLOCK).min(plan.middle());
         for channel in (0..fir.streams * fir.channels).step_by(2) {
             let place = fir.place(channel);
             match out.get_mut(place..place + 2 * frames) {
-                Some(out) if fir.channels == 2 && tap == 0 => {
+                Some(out) if fir.channels == 2 && lane == 0 => {
                     pair(
                         tier,
                         fir,
                         path,
                         channel,
-                        taps.clone(),
+                        lanes.clone(),
                         out.as_chunks_mut().0,
                     );
                 }
-                _ => apart(tier, fir, path, channel, taps.clone(), frames, out),
+                _ => apart(tier, fir, path, channel, lanes.clone(), frames, out),
             }
         }
     }
 }
 
+#[inline(never)]
 fn pair(
     tier: Tier,
     fir: &Fir<'_>,
     path: Path,
     channel: usize,
-    taps: Range<usize>,
+    lanes: Range<usize>,
     pairs: &mut [[i32; 2]],
 ) {
+    let plan = &fir.table.plan;
     match tier {
-        Tier::Avx2(token) => call::v256::pair(token, fir, path, channel, taps, pairs),
-        _ => call::v128::pair((), fir, path, channel, taps, pairs),
+        // Others are seldom, and have no code of their own.
+        Tier::Avx2(token) if !plan.between || plan.steep() == STEEP => {
+            call::v256::pair(token, fir, path, channel, lanes, pairs);
+        }
+        _ => call::v128::pair((), fir, path, channel, lanes, pairs),
     }
 }
 
@@ -236,14 +263,14 @@ fn apart(
     fir: &Fir<'_>,
     path: Path,
     channel: usize,
-    taps: Range<usize>,
+    lanes: Range<usize>,
     frames: usize,
     out: &mut [i32],
 ) {
-    let first = taps.start == 0;
+    let first = lanes.start == 0;
     let mut pairs = [[0; 2]; OUTPUTS];
     let (pairs, _) = pairs.split_at_mut(frames.min(OUTPUTS));
-    pair(tier, fir, path, channel, taps, pairs);
+    pair(tier, fir, path, channel, lanes, pairs);
     put(fir, channel, pairs, first, out);
 }
 

@@ -35,6 +35,24 @@ impl Family {
         (tenths << TIME_BITS) / 10
     }
 
+    /// Fraction bits of coefficients at the filter's ends, where so many leave them 16 bits in all.
+    #[must_use]
+    pub const fn edge_bits(self) -> u32 {
+        match self {
+            Self::Up => 25,
+            Self::Down => 26,
+            Self::Light => 21,
+        }
+    }
+
+    /// How far sums of cross products are shifted to be what those of the ends are, and both of
+    /// them to be what products of high halves are.
+    #[must_use]
+    pub const fn shifts(self) -> [u32; 2] {
+        let bits = self.edge_bits();
+        [COEFFICIENT_BITS - bits, bits - HIGH_BITS]
+    }
+
     /// Gains at multiples of a cycle per support, with 30 fraction bits; half of it at 0.
     const fn amplitudes(self) -> &'static [i32] {
         match self {
@@ -58,6 +76,10 @@ pub struct Shape {
 
 /// Fraction bits of time.
 pub const TIME_BITS: u32 = 40;
+/// Fraction bits of a coefficient.
+pub const COEFFICIENT_BITS: u32 = 26;
+/// Fraction bits of its high half.
+pub const HIGH_BITS: u32 = 14;
 /// Fraction bits of what [`Kernel::at`] gives.
 pub const VALUE_BITS: u32 = 62;
 /// Fraction bits of sums of cosines.

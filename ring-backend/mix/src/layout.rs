@@ -6,6 +6,7 @@
 //! and for each surround, the LFE left out), scaled as a whole so that no output can clip.
 
 use super::MAX_CHANNELS;
+use core::hint::black_box;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Speaker {
@@ -129,7 +130,9 @@ impl Matrix {
 
     /// Applies the matrix, and a gain of 22 fraction bits per input channel, to one frame.
     pub fn apply(&self, input: &[i32], gains: &[i32; MAX_CHANNELS], output: &mut [i32]) {
-        for (sample, row) in output.iter_mut().zip(&self.coefficients) {
+        // Whose number is not known to be eight: code of its own for each row would be 4 KB.
+        let rows = black_box(self.coefficients.as_slice());
+        for (sample, row) in output.iter_mut().zip(rows) {
             let mut sum = 1_i64 << 29;
             for ((&x, &gain), &coefficient) in input.iter().zip(gains).zip(row) {
                 // Gains are below 2 and the row adds up to 1 at most: below 2^62.

@@ -40,6 +40,7 @@ mod path;
 mod place;
 mod plan;
 mod resample;
+mod rows;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod simd;

@@ -10,9 +10,10 @@ use super::columns::{Channels, Columns, Record};
 use super::kernel::{Fir, Sink};
 use super::path::Path;
 use super::plan::{Plan, SLOTS};
-use super::table::{LANE, Sixteen};
+use super::table::{EDGE, LANE, Sixteen};
 use super::{convolve, narrow, noise, wide};
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+use core::hint::black_box;
 use core::marker::PhantomData;
 use core::{ops::Range, ptr::NonNull, slice};
 
@@ -20,6 +21,8 @@ use core::{ops::Range, ptr::NonNull, slice};
 mod operations;
 mod starts;
 mod windows;
+
+use windows::{Ends, Window};
 
 pub use operations::{Lane, vnni};
 
@@ -209,7 +212,7 @@ macro_rules! entries {
                 plan: &Plan, starts: &Starts<'_>, gathered: Option<&[i64]>, out: &mut [u8])
                 -> usize);
             entry!($token, convolve::$width::pair as pair(
-                fir: &Fir<'_>, path: Path, channel: usize, taps: Range<usize>,
+                fir: &Fir<'_>, path: Path, channel: usize, lanes: Range<usize>,
                 pairs: &mut [[i32; 2]]));
             entry!($token, convolve::$width::part as part(
                 frames: &[[i32; 2]], planes: [&mut [i16]; 4]) -> (usize, bool));
@@ -309,36 +312,57 @@ impl<'p, 'a, const SIZE: usize> Block<'p, 'a, SIZE> {
     }
 }
 
-/// A row of coefficients, and as long a window of two channels' samples.
+/// A row of coefficients, and as long a window of two channels' samples, or some lanes of those.
 ///
 /// Made by [`Windows`] alone, which saw that all of it is there.
 #[derive(Clone, Copy)]
 pub struct View<'a, const PLANES: usize, const L: usize> {
-    row: NonNull<[Sixteen; PLANES]>,
+    row: NonNull<Sixteen>,
     samples: NonNull<i16>,
     /// Samples from plane to plane.
     stride: usize,
+    taps: usize,
+    /// The first lane between the ends, and how many.
+    first: usize,
     lanes: usize,
     of: PhantomData<&'a [i16]>,
 }
 
-/// Sixteen taps: their coefficients, and the high and low samples of two channels.
-pub type Window<'a, const PLANES: usize> = (&'a [Sixteen; PLANES], [[&'a [i16; LANE]; 2]; 2]);
-
 impl<'a, const PLANES: usize, const L: usize> View<'a, PLANES, L> {
-    /// Its lanes.
+    /// Its lanes between the ends, and which they are.
     #[inline]
-    pub fn each(self) -> impl Iterator<Item = Window<'a, PLANES>> {
-        let lanes = if L == 0 { self.lanes } else { L };
+    pub fn each(self) -> impl Iterator<Item = (usize, Window<'a, PLANES>)> {
+        let [first, lanes] = [[0, L], [self.first, self.lanes]][usize::from(L == 0)];
         (0..lanes).map(move |lane| {
             // SAFETY: all of it is borrowed for 'a, and this is one of the lanes.
             unsafe {
+                let lane = first + lane;
                 let sample = |plane| {
-                    let at = lane * LANE + plane * self.stride;
+                    let at = EDGE + lane * LANE + plane * self.stride;
                     self.samples.add(at).cast().as_ref()
                 };
                 let planes = [[sample(0), sample(1)], [sample(2), sample(3)]];
-                (self.row.add(lane).as_ref(), planes)
+                let row = self.row.add(PLANES / 2 + lane * PLANES);
+                (lane, (row.cast().as_ref(), planes))
+            }
+        })
+    }
+
+    /// Its ends, which go with the first lane. Whether that is among its lanes is looked at each
+    /// time: there is no loop for each answer.
+    #[inline]
+    pub fn ends(self) -> Option<Ends<'a>> {
+        let taps = if L == 0 { self.taps } else { (L + 1) * LANE };
+        (L > 0 || black_box(self.first) == 0).then(|| {
+            // SAFETY: all of it is borrowed for 'a, the window has so many taps, and the row has
+            // two lanes at least.
+            unsafe {
+                let sample = |end, plane| {
+                    let at = end * (taps - EDGE) + plane * self.stride;
+                    self.samples.add(at).cast().as_ref()
+                };
+                let ends = [0, 2].map(|plane| [sample(0, plane), sample(1, plane)]);
+                (self.row.cast().as_ref(), ends)
             }
         })
     }

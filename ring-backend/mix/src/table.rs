@@ -3,17 +3,13 @@
 //! Their memory is taken once. A table is filled a few rows at a time, so that a guest that asks
 //! for a new rate costs the others nothing but that; until it is full, its streams are silent.
 
-use super::filter::{Kernel, Shape, TIME_BITS, VALUE_BITS};
+use super::filter::{COEFFICIENT_BITS, HIGH_BITS, Kernel, TIME_BITS, VALUE_BITS};
+pub use super::rows::{EDGE, LANE, Plan};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Fraction bits of a coefficient: 14 in the high half, 12 more in the low half.
-const COEFFICIENT_BITS: u32 = 26;
 /// Chebyshev's points of a parabola through three values of [-1/2, 1/2]: 0 and this, 40 bits.
 const OFFSET: i64 = 476_102_500_705;
-
-/// Taps that lie together.
-pub const LANE: usize = 16;
 
 /// Coefficients of [`LANE`] taps in a row, where vectors like them.
 #[derive(Clone, Copy, Debug)]
@@ -24,49 +20,6 @@ pub struct Sixteen(pub [i16; LANE]);
 /// is 1.371 (2f)^2 per frame, and there are 192 rows per frame of the lower rate: at most 29,950,
 /// which leaves room for what a partial sum adds to its steepest pair.
 pub const SLOPE_BITS: u32 = 22;
-
-/// What a table holds; equal plans share one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// The filter.
-    pub shape: Shape,
-    /// Phases per input frame.
-    pub rows: usize,
-    /// Whether rows have slopes and curvatures, for the times in between.
-    pub between: bool,
-}
-
-impl Plan {
-    /// Coefficients of one tap.
-    const fn planes(&self) -> usize {
-        if self.between { 4 } else { 2 }
-    }
-
-    /// Coefficients of one row.
-    #[must_use]
-    pub const fn row_len(&self) -> usize {
-        self.shape.taps * self.planes()
-    }
-
-    /// Where a coefficient of a tap lies, and where in there: planes take turns after every
-    /// [`LANE`] taps.
-    const fn place(&self, row: usize, plane: usize, tap: usize) -> (usize, usize) {
-        let lanes = row * (self.row_len() / LANE);
-        (lanes + tap / LANE * self.planes() + plane, tap % LANE)
-    }
-
-    /// Rows in memory: times in between are measured from the nearest row, so they need both ends.
-    #[must_use]
-    pub const fn stored_rows(&self) -> usize {
-        self.rows + self.between as usize
-    }
-
-    /// Coefficients of the table.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.row_len() * self.stored_rows()
-    }
-}
 
 /// A table in use.
 #[derive(Clone, Copy, Debug)]
@@ -79,13 +32,15 @@ pub struct Table<'a> {
 
 impl Table<'_> {
     /// The coefficients of a tap in a row: high half with 14 fraction bits, low half with 26,
-    /// change per row, and half the change of that, sixteen times finer; the last two are 0
-    /// where the table has exact phases.
+    /// change per row with 26 or, where it is steep, 22, and half the change of that with 26; the
+    /// last two are 0 where the table has exact phases. At the ends a tap has one coefficient and
+    /// its change per row.
     #[inline(never)]
     #[must_use]
     pub fn tap(&self, row: usize, tap: usize) -> [i16; 4] {
         let mut values = [0; 4];
-        for (plane, value) in values.iter_mut().enumerate().take(self.plan.planes()) {
+        let planes = self.plan.planes() >> u32::from(self.plan.at_edge(tap));
+        for (plane, value) in values.iter_mut().enumerate().take(planes) {
             *value = get(self.rows, self.plan.place(row, plane, tap));
         }
         values
@@ -282,8 +237,14 @@ impl Draft<'_> {
         for tap in 0..taps {
             let t = ((tap as i64 - (taps as i64 / 2 - 1)) << TIME_BITS) - phase;
             let value = kernel.at(t);
-            let coefficient = round(i128::from(value), VALUE_BITS - COEFFICIENT_BITS);
-            sum += coefficient;
+            let edge = plan.at_edge(tap);
+            let kept = if edge {
+                plan.shape.family.edge_bits()
+            } else {
+                COEFFICIENT_BITS
+            };
+            let coefficient = round(i128::from(value), VALUE_BITS - kept);
+            sum += coefficient << (COEFFICIENT_BITS - kept);
             self.put((row, mirror), tap, coefficient);
             if plan.between {
                 // Later in the row is earlier in the filter.
@@ -293,12 +254,20 @@ impl Draft<'_> {
                 let bend = i128::from(after - value) + i128::from(before - value);
                 let bend = (((bend << (TIME_BITS - 1)) / i128::from(OFFSET)) << TIME_BITS)
                     / i128::from(OFFSET);
-                let bits = VALUE_BITS - SLOPE_BITS;
-                // Sixteen times finer than slopes are: curvatures are that much smaller. What is
-                // lost where they are next to nothing is less than what cutting would add.
-                let mut bend = round(bend, bits - 4) as i16;
-                if bend.abs() < 16 {
+                let steep = plan.steep().contains(&((tap - EDGE) / LANE));
+                let bits = VALUE_BITS - if steep { SLOPE_BITS } else { COEFFICIENT_BITS };
+                // Sixteen times finer than steep slopes are: curvatures are that much smaller. What
+                // is lost where they are next to nothing is less than what cutting would add.
+                let mut bend = round(bend, VALUE_BITS - COEFFICIENT_BITS) as i16;
+                if steep && bend.abs() < 16 {
                     bend = 0;
+                }
+                if edge {
+                    // There the slopes' own changes are nothing.
+                    let slope = round(slope, VALUE_BITS - kept) as i16;
+                    self.set(plan.place(row, 1, tap), slope);
+                    self.set(plan.place(mirror, 1, taps - 1 - tap), -slope);
+                    continue;
                 }
                 // What curvatures add to slopes is cut, which is half a unit less on average.
                 let half = i128::from(bend != 0) << (bits - 1);
@@ -324,10 +293,16 @@ impl Draft<'_> {
     fn put(&mut self, rows: (usize, usize), tap: usize, value: i32) {
         let plan = self.plan;
         let taps = plan.shape.taps;
-        let high = (value + (1 << 11)) >> 12;
-        let low = value - (high << 12);
+        const LOW_BITS: u32 = COEFFICIENT_BITS - HIGH_BITS;
+        let high = (value + (1 << (LOW_BITS - 1))) >> LOW_BITS;
+        let low = value - (high << LOW_BITS);
         for (row, tap) in [(rows.0, tap), (rows.1, taps - 1 - tap)] {
-            if row < plan.stored_rows() {
+            if row >= plan.stored_rows() {
+                continue;
+            }
+            if plan.at_edge(tap) {
+                self.set(plan.place(row, 0, tap), value as i16);
+            } else {
                 self.set(plan.place(row, 0, tap), high as i16);
                 self.set(plan.place(row, 1, tap), low as i16);
             }

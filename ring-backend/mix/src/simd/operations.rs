@@ -89,6 +89,8 @@ pub mod v128 {
         fours32(pair: [V; 2]) -> [V; 2] = pair;
         /// Two vectors as they are.
         halves(pair: [V; 2]) -> [V; 2] = pair;
+        /// The same.
+        joined(pair: [V; 2]) -> [V; 2] = pair;
         /// The vector's halves.
         halves64(value: V) -> [[i32; 2]; 2] = {
             let half = |bits: i64| [bits as i32, (bits >> 32) as i32];
@@ -200,6 +202,8 @@ pub mod v256 {
             _mm256_permute2x128_si256::<0x20>(pair[0], pair[1]),
             _mm256_permute2x128_si256::<0x31>(pair[0], pair[1]),
         )];
+        /// One vector of two halves.
+        joined(pair: [__m128i; 2]) -> [V; 1] = [_mm256_set_m128i(pair[1], pair[0])];
         /// A vector's halves.
         halves(pair: [V; 1]) -> [__m128i; 2] =
             [_mm256_castsi256_si128(pair[0]), _mm256_extracti128_si256::<1>(pair[0])];

@@ -3,74 +3,96 @@
 #![deny(unsafe_code)]
 
 use super::{View, Windows};
+use crate::kernel::Fir;
 use crate::path::Path;
-use crate::table::{LANE, Sixteen};
+use crate::table::{EDGE, LANE, Sixteen, Table};
 use core::marker::PhantomData;
+use core::ops::Range;
 use core::ptr::NonNull;
 
-/// How rows and planes lie.
-struct Place {
-    between: bool,
-    row_len: usize,
-    stride: usize,
-    lanes: usize,
+/// Sixteen taps' coefficients, and the high and low samples of two channels.
+pub type Window<'a, const PLANES: usize> = (&'a [Sixteen; PLANES], [[&'a [i16; LANE]; 2]; 2]);
+
+/// The taps of both ends: their coefficients, then how those change where `PLANES` is 4, and the
+/// high samples of two channels.
+pub type Ends<'a> = (&'a [Sixteen; 2], [[&'a [i16; EDGE]; 2]; 2]);
+
+/// The way of the next outputs through a table and through two channels' planes.
+struct Way<'a> {
+    path: Path,
+    /// The first row, and where the window of an output at the first frame begins.
+    row: &'a [Sixteen],
+    samples: &'a [i16],
+    row_octets: usize,
 }
 
-impl Place {
-    /// Whether `rows` lanes of rows and `samples` samples hold all that `outputs` outputs read.
+impl<'a> Way<'a> {
+    /// `None` where `outputs` outputs, of some `lanes` of those between the ends, would lead beyond
+    /// what there is, or where the table's rows have not so many `planes`.
     #[inline(never)]
-    fn holds(&self, path: Path, outputs: usize, rows: usize, samples: usize) -> Option<bool> {
-        let Self {
-            row_len,
-            stride,
-            lanes,
-            ..
-        } = *self;
-        let (row, start) = path.last(self.between, outputs)?;
-        let rows_end = row.checked_mul(row_len)?.checked_add(lanes)?;
-        let planes = stride.checked_mul(3)?.checked_add(start)?;
-        let samples_end = planes.checked_add(lanes.checked_mul(LANE)?)?;
-        Some(lanes > 0 && rows_end <= rows && samples_end <= samples)
+    fn new(
+        fir: &Fir<'a>,
+        channel: usize,
+        lanes: &Range<usize>,
+        path: &Path,
+        (outputs, planes): (usize, usize),
+    ) -> Option<Self> {
+        let Table { plan, rows } = &fir.table;
+        let taps = plan.shape.taps;
+        let samples = fir
+            .samples
+            .get(channel.checked_mul(2)?.checked_mul(fir.stride)?..)?;
+        let (row, start) = path.last(planes == 4, outputs)?;
+        // Between the ends there is a lane at least, and what is read of it.
+        let middle = (taps / LANE).checked_sub(1)?;
+        let row_len = middle.checked_mul(planes)?.checked_add(planes / 2)?;
+        let row_octets = row_len.checked_mul(size_of::<Sixteen>())?;
+        let rows_end = row.checked_add(1)?.checked_mul(row_len)?;
+        let starts = fir.stride.checked_mul(3)?.checked_add(start)?;
+        let whole = taps.is_multiple_of(LANE) && plan.between == (planes == 4);
+        let some = lanes.start < lanes.end && lanes.end <= middle;
+        let holds = rows_end <= rows.len() && starts.checked_add(taps)? <= samples.len();
+        let unit = if planes == 4 { 1 } else { row_octets };
+        let way = Self {
+            path: path.in_units(unit as u64)?,
+            row: rows,
+            samples,
+            row_octets,
+        };
+        (whole && some && holds).then_some(way)
     }
 }
 
 impl<'a, 'o, const PLANES: usize, const L: usize> Windows<'a, 'o, PLANES, L> {
-    /// The way of `path` past all `outputs`, through rows of `row_len` lanes and through planes of
-    /// `stride` samples each, in windows of `lanes` lanes, which are `L` if that is not 0. `None`
-    /// where it would lead beyond them.
+    /// The way of `path` past all `outputs`, through the rows of a table and through the planes of
+    /// two channels, in windows of some `lanes` of those between the ends, which are all that there
+    /// are, `L`, if that is not 0. `None` where it would lead beyond them.
     #[inline]
     #[must_use]
     pub fn new(
-        (rows, row_len): (&'a [[Sixteen; PLANES]], usize),
-        (samples, stride): (&'a [i16], usize),
-        lanes: usize,
-        path: Path,
+        fir: &Fir<'a>,
+        channel: usize,
+        lanes: Range<usize>,
+        path: &Path,
         outputs: &'o mut [[i32; 2]],
     ) -> Option<Self> {
-        let place = Place {
-            between: PLANES == 4,
-            row_len,
-            stride,
-            lanes,
-        };
-        let ends = place.holds(path, outputs.len(), rows.len(), samples.len())?;
-        let row_octets = row_len.checked_mul(size_of::<[Sixteen; PLANES]>())?;
+        let way = Way::new(fir, channel, &lanes, path, (outputs.len(), PLANES))?;
+        let taps = fir.table.plan.shape.taps;
         let windows = Self {
             outputs: outputs.iter_mut(),
-            path: if PLANES == 4 {
-                path
-            } else {
-                path.in_units(row_octets as u64)?
-            },
+            path: way.path,
             view: View {
-                row: NonNull::from(rows).cast(),
-                samples: NonNull::from(samples).cast(),
-                stride,
-                lanes,
+                row: NonNull::from(way.row).cast(),
+                samples: NonNull::from(way.samples).cast(),
+                stride: fir.stride,
+                taps,
+                first: lanes.start,
+                lanes: lanes.len(),
                 of: PhantomData,
             },
-            row_octets,
+            row_octets: way.row_octets,
         };
-        (ends && (L == 0 || L == lanes)).then_some(windows)
+        let these = L == 0 || lanes == (0..L) && taps == (L + 1) * LANE;
+        these.then_some(windows)
     }
 }
