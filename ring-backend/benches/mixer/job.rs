@@ -242,7 +242,8 @@ impl Job {
         if self.resamples() && tier != Tier::Scalar {
             let taps = self.taps();
             let planes = if self.drift.is_some() { 4 } else { 2 };
-            return fir::run(taps, planes, self.frames * self.streams, avx2);
+            let low = self.format != SampleFormat::S16Le;
+            return fir::run(taps, planes, low, self.frames * self.streams, avx2);
         }
         self.loops(tier, |job, level| {
             limit::mix(job.streams(), job.block(), job.wide(), level, false)
@@ -313,17 +314,21 @@ impl Job {
         }
     }
 
-    /// 16-bit multiply-adds that a frame of a resampled stream takes, with 128-bit vectors or, if
-    /// `wide`, 256-bit ones.
+    /// 16-bit multiplies that a frame of a resampled stream takes, with 128-bit vectors or, if
+    /// `wide`, 256-bit ones; those of a filter's ends are 128 bits in both, but where streams lie
+    /// in lanes.
     pub fn multiplies(&self, wide: bool) -> Option<usize> {
-        // Of both channels.
-        let products = match (self.format, self.drift) {
-            (SampleFormat::S16Le, None) => 4,
-            (_, None) => 6,
-            (_, Some(_)) => 9,
-        };
         let lanes = if wide { 16 } else { 8 };
-        self.resamples().then(|| products * self.taps() / lanes)
+        let middle = (self.taps() - 2 * fir::EDGE) / lanes;
+        let steep = 2 * fir::EDGE / lanes;
+        let ends = if wide && self.streams > 1 { 2 } else { 4 };
+        // Of both channels; coefficients are made for both at once.
+        let multiplies = match (self.format, self.drift) {
+            (SampleFormat::S16Le, None) => 4 * middle + ends,
+            (_, None) => 6 * middle + ends,
+            (_, Some(_)) => 8 * middle + steep + ends + 2,
+        };
+        self.resamples().then_some(multiplies)
     }
 
     fn resamples(&self) -> bool {

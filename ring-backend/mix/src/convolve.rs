@@ -46,28 +46,37 @@ macro_rules! kernel {
                 pass(fir, path, channel, lanes, pairs);
             }
 
-            /// Parts interleaved samples of two channels in high and low ones of each; returns how
-            /// many frames it did, and whether any low sample of theirs is not 0.
+            /// Parts interleaved samples of two channels in high and low ones of each, planes one
+            /// after the other; returns how many frames it did, and whether any low sample of theirs
+            /// is not 0.
             #[target_feature(enable = $feature)]
-            pub fn part(frames: &[[i32; 2]], mut planes: [&mut [i16]; 4]) -> (usize, bool) {
+            pub fn part(frames: &[[i32; 2]], planes: &mut [i16]) -> (usize, bool) {
                 let Some(last) = frames.len().checked_sub(LANES) else {
                     return (0, false);
                 };
-                let any = blocks(frames, planes.each_mut().map(|plane| &mut **plane));
                 // The last ones make a block with some that are done.
-                let ends = planes.map(|plane| plane.get_mut(last..).unwrap_or(&mut []));
-                (frames.len(), blocks(frames.split_at(last).1, ends) || any)
+                let any = [0, last].map(|from| blocks(frames, from, planes));
+                (frames.len(), any[0] || any[1])
             }
 
-            /// The same of whole blocks.
+            /// The same of whole blocks from one frame on.
             #[inline(never)]
             #[target_feature(enable = $feature)]
-            fn blocks(frames: &[[i32; 2]], planes: [&mut [i16]; 4]) -> bool {
+            fn blocks(frames: &[[i32; 2]], from: usize, planes: &mut [i16]) -> bool {
                 let mut set = every32(0);
-                let planes = planes.map(|plane| plane.as_chunks_mut::<LANES>().0);
-                let [high, low, other_high, other_low] = planes;
-                let planes = high.iter_mut().zip(low).zip(other_high).zip(other_low);
-                let blocks = frames.as_chunks::<LANES>().0.iter();
+                let mut planes = planes.chunks_exact_mut(frames.len());
+                let mut next = || {
+                    let plane = planes.next().and_then(|plane| plane.get_mut(from..));
+                    plane
+                        .unwrap_or_default()
+                        .as_chunks_mut::<LANES>()
+                        .0
+                        .iter_mut()
+                };
+                let (high, low, other_high, other_low) = (next(), next(), next(), next());
+                let planes = high.zip(low).zip(other_high).zip(other_low);
+                let blocks = frames.get(from..).unwrap_or_default();
+                let blocks = blocks.as_chunks::<LANES>().0.iter();
                 for (block, (((high, low), other_high), other_low)) in blocks.zip(planes) {
                     let block = block.as_flattened().as_chunks::<{ LANES / 2 }>().0;
                     let [a, b, c, d] = [0, 1, 2, 3].map(|i| load(&block[i]));
@@ -95,10 +104,9 @@ macro_rules! kernel {
             ) -> Option<()> {
                 let windows = Windows::<PLANES, L>::new(fir, channel, lanes, &path, pairs)?;
                 let plan = &fir.table.plan;
-                let steep = if L == 0 { plan.steep() } else { STEEP };
                 let shifts = plan.shape.family.shifts();
                 for (pair, view, rest) in windows {
-                    *pair = output::<PLANES, FINE, L>(view, rest, steep.clone(), shifts);
+                    *pair = output::<PLANES, FINE, L>(view, rest, shifts);
                 }
                 Some(())
             }
@@ -109,14 +117,13 @@ macro_rules! kernel {
             fn output<const PLANES: usize, const FINE: bool, const L: usize>(
                 view: View<'_, PLANES, L>,
                 rest: i16,
-                steep: Range<usize>,
                 shifts: [u32; 2],
             ) -> [i32; 2] {
                 let vector = |lane: &[i16; LANE], part| load(&lane.as_chunks::<LANES>().0[part]);
                 let (mut sums, mut crosses) = ([every32(0); 2], [every32(0); 2]);
                 let mut slopes = [[every32(0); 2]; PARTS];
                 for (lane, (row, samples)) in view.each() {
-                    let steep = PLANES == 4 && steep.contains(&lane);
+                    let steep = PLANES == 4 && (L == 0 || STEEP.contains(&lane));
                     for part in 0..PARTS {
                         let (a, mut b) = (vector(&row[0].0, part), vector(&row[1].0, part));
                         let mut slope = every32(0);

@@ -123,6 +123,19 @@ impl Path {
         })
     }
 
+    /// Where its row begins, of rows of some length, and how far on from there it is: the nearest
+    /// row if positions are `between` rows, and otherwise its own, in whose units it is already.
+    #[inline]
+    #[must_use]
+    pub const fn place(&self, between: bool, row_len: usize) -> (usize, i16) {
+        if between {
+            let (row, rest) = self.nearest();
+            (row * row_len, rest)
+        } else {
+            (self.row(), 0)
+        }
+    }
+
     /// The row of this position, where every position has one.
     #[inline]
     #[must_use]

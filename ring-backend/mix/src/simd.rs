@@ -22,9 +22,8 @@ mod operations;
 mod starts;
 mod windows;
 
-use windows::{Ends, Window};
-
 pub use operations::{Lane, vnni};
+use windows::{Ends, Window};
 
 /// Declares a width's vectors, and those operations that differ in the intrinsic's name alone.
 macro_rules! width {
@@ -215,7 +214,7 @@ macro_rules! entries {
                 fir: &Fir<'_>, path: Path, channel: usize, lanes: Range<usize>,
                 pairs: &mut [[i32; 2]]));
             entry!($token, convolve::$width::part as part(
-                frames: &[[i32; 2]], planes: [&mut [i16]; 4]) -> (usize, bool));
+                frames: &[[i32; 2]], planes: &mut [i16]) -> (usize, bool));
             entry!($token, noise::$width::fill as noise(
                 words: &mut [[u32; 16]], added: &[[u32; 16]], out: &mut [[u8; 64]]));
             entry!($token, wide::$width::mix as wide(
@@ -384,12 +383,7 @@ impl<'a, 'o, const PLANES: usize, const L: usize> Iterator for Windows<'a, 'o, P
     fn next(&mut self) -> Option<Self::Item> {
         let output = self.outputs.next()?;
         let start = self.path.advance();
-        let (row, rest) = if PLANES == 4 {
-            let (row, rest) = self.path.nearest();
-            (row * self.row_octets, rest)
-        } else {
-            (self.path.row(), 0)
-        };
+        let (row, rest) = self.path.place(PLANES == 4, self.row_octets);
         // SAFETY: no output is beyond the last, whose row and window are there: [`Path::last`].
         let view = unsafe {
             View {

@@ -254,6 +254,13 @@ impl Draft<'_> {
                 let bend = i128::from(after - value) + i128::from(before - value);
                 let bend = (((bend << (TIME_BITS - 1)) / i128::from(OFFSET)) << TIME_BITS)
                     / i128::from(OFFSET);
+                if edge {
+                    // There the slopes' own changes are nothing.
+                    let slope = round(slope, VALUE_BITS - kept) as i16;
+                    self.set(plan.place(row, 1, tap), slope);
+                    self.set(plan.place(mirror, 1, taps - 1 - tap), -slope);
+                    continue;
+                }
                 let steep = plan.steep().contains(&((tap - EDGE) / LANE));
                 let bits = VALUE_BITS - if steep { SLOPE_BITS } else { COEFFICIENT_BITS };
                 // Sixteen times finer than steep slopes are: curvatures are that much smaller. What
@@ -261,13 +268,6 @@ impl Draft<'_> {
                 let mut bend = round(bend, VALUE_BITS - COEFFICIENT_BITS) as i16;
                 if steep && bend.abs() < 16 {
                     bend = 0;
-                }
-                if edge {
-                    // There the slopes' own changes are nothing.
-                    let slope = round(slope, VALUE_BITS - kept) as i16;
-                    self.set(plan.place(row, 1, tap), slope);
-                    self.set(plan.place(mirror, 1, taps - 1 - tap), -slope);
-                    continue;
                 }
                 // What curvatures add to slopes is cut, which is half a unit less on average.
                 let half = i128::from(bend != 0) << (bits - 1);

@@ -150,9 +150,10 @@ impl Tier {
         }
     }
 
-    /// Parts samples of two channels in high and low ones of each; returns how many frames it did,
-    /// and whether any low sample of theirs is not 0.
-    pub(super) fn part(self, frames: &[[i32; 2]], planes: [&mut [i16]; 4]) -> (usize, bool) {
+    /// Parts samples of two channels in high and low ones of each, four planes of as many samples
+    /// as there are frames; returns how many frames it did, and whether any low sample of theirs is
+    /// not 0.
+    pub(super) fn part(self, frames: &[[i32; 2]], planes: &mut [i16]) -> (usize, bool) {
         match self {
             Self::Scalar => (0, false),
             #[cfg(target_arch = "x86_64")]

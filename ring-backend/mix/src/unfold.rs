@@ -7,17 +7,15 @@ use super::kernel::Tier;
 #[inline(never)]
 pub fn unfold(tier: Tier, frames: &[i32], channels: usize, samples: &mut [i16]) -> bool {
     let stride = (frames.len() / channels.max(1)).max(1);
-    let mut planes = samples.chunks_exact_mut(stride);
     let mut any = false;
-    let mut done = 0;
     if channels == 2 {
-        let four = [(); 4].map(|()| planes.next().unwrap_or_default());
-        (done, any) = tier.part(frames.as_chunks().0, four);
-        planes = samples.chunks_exact_mut(stride);
+        let done;
+        (done, any) = tier.part(frames.as_chunks().0, samples);
+        if done == stride {
+            return any;
+        }
     }
-    if done == stride {
-        return any;
-    }
+    let planes = samples.chunks_exact_mut(stride);
     for (index, plane) in planes.enumerate().take(2 * channels) {
         let (channel, low) = (index / 2, index % 2);
         let frames = frames.chunks_exact(channels);
