@@ -104,9 +104,10 @@ macro_rules! kernel {
             ) -> Option<()> {
                 let windows = Windows::<PLANES, L>::new(fir, channel, lanes, &path, pairs)?;
                 let plan = &fir.table.plan;
+                let steep = if L == 0 { plan.steep() } else { STEEP };
                 let shifts = plan.shape.family.shifts();
                 for (pair, view, rest) in windows {
-                    *pair = output::<PLANES, FINE, L>(view, rest, shifts);
+                    *pair = output::<PLANES, FINE, L>(view, rest, steep.clone(), shifts);
                 }
                 Some(())
             }
@@ -117,13 +118,14 @@ macro_rules! kernel {
             fn output<const PLANES: usize, const FINE: bool, const L: usize>(
                 view: View<'_, PLANES, L>,
                 rest: i16,
+                steep: Range<usize>,
                 shifts: [u32; 2],
             ) -> [i32; 2] {
                 let vector = |lane: &[i16; LANE], part| load(&lane.as_chunks::<LANES>().0[part]);
                 let (mut sums, mut crosses) = ([every32(0); 2], [every32(0); 2]);
                 let mut slopes = [[every32(0); 2]; PARTS];
                 for (lane, (row, samples)) in view.each() {
-                    let steep = PLANES == 4 && (L == 0 || STEEP.contains(&lane));
+                    let steep = PLANES == 4 && steep.contains(&lane);
                     for part in 0..PARTS {
                         let (a, mut b) = (vector(&row[0].0, part), vector(&row[1].0, part));
                         let mut slope = every32(0);

@@ -39,11 +39,13 @@ impl Plan {
     #[must_use]
     pub const fn steep(&self) -> Range<usize> {
         let middle = self.middle();
-        match self.shape.family {
-            Family::Up => middle / 2..middle.div_ceil(2),
-            // Those are as many lanes as a rate wants, and seldom: they have no loop of their own.
-            _ => 0..middle,
-        }
+        let flat = match self.shape.family {
+            Family::Up => middle.saturating_sub(1),
+            Family::Down => middle.saturating_sub(2 + middle % 2),
+            // Frames that it lasts may be fewer than they should be, and slopes steeper.
+            Family::Light => 0,
+        };
+        flat / 2..middle - flat / 2
     }
 
     /// Whether a tap is not between the ends.
