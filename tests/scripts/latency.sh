@@ -1,7 +1,7 @@
 # `latency`, of the tests of ALSA's library: it plays what it records, with ever more latency until
-# that went well for some seconds. As root and waiting (-p), then as it comes for somebody who is not
-# root, each for five seconds a try and not for thirty: the machine takes half a minute of the host for
-# a second that it spins. Then as it comes for root.
+# that went well for some seconds. Waiting (-p) and as it comes for somebody who is not root, each for
+# five seconds a try and not for thirty: the machine takes half a minute of the host for a second that
+# it spins. Then as it comes for root. As root it spins with -p, too, whenever there is no room to play.
 audiodom || exit
 self=/local/domain/$(xl domid audiodom)
 # How the threads of Linux' driver fare that take the card's positions: the interrupt, its thread's
@@ -51,7 +51,7 @@ try() {
   did latency $1 $(($2 + 30)) || exit
   echo "TOOK $1 $(($(uptime_ms) - from)) ms, of which the audio domain's $(echo $before $(cpu) | awk '{ print $2 - $1 }') s"
 }
-try poll 120 'latency -p -s 5'
+try poll 120 'su nobody -c "latency -p -s 5"'
 try user 120 'su nobody -c "latency -s 5"'
 order latency watch '. /watch'
 did latency watch 60

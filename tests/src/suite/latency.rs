@@ -28,7 +28,10 @@ pub fn check(dir: &Path, setup: Setup) -> Result<Vec<Finding>> {
     let run = setup.run(include_str!("../../scripts/latency.sh"));
     let (outcome, _) = go(run.extra(Extra::Latency).microphone(path), &[])?;
     Ok(vec![
-        Finding::of("ALSA's latency -p, 5 s a try", ended(&outcome, "poll")),
+        Finding::of(
+            "ALSA's latency -p, not as root, 5 s a try",
+            ended(&outcome, "poll"),
+        ),
         Finding::of(
             "ALSA's latency, not as root, 5 s a try",
             ended(&outcome, "user"),
