@@ -8,7 +8,7 @@
 
 use super::path::Path;
 use super::simd::v256::*;
-use super::table::{EDGE, LANE, Table};
+use super::table::{EDGE, LANE, Sixteen, Table};
 use core::hint::black_box;
 
 /// Streams that are resampled together at most.
@@ -105,25 +105,18 @@ pub fn outputs(columns: &Columns<'_>, mut path: Path, out: &mut [Channels]) {
         let lanes = lanes.zip(window.as_chunks::<{ LANE / 2 }>().0);
         let (mut sums, mut crosses) = ([every32(0); 2], [[every32(HALF); 2]; WAYS]);
         for (row, window) in lanes.clone() {
-            let [a, b] = [0, 1].map(|plane| row[plane].0.as_chunks::<2>().0);
-            for (i, Record([highs, _])) in window.iter().enumerate() {
-                let (a, b) = (spread(&a[i]), spread(&b[i]));
-                for n in 0..2 {
-                    let high = load(&highs[n]);
-                    sums[n] = add_madd16(sums[n], high, a);
-                    crosses[i % WAYS][n] = add_madd16(crosses[i % WAYS][n], high, b);
-                }
-            }
+            let (a, b) = (halves(&row[0]), halves(&row[1]));
+            let windows = window.as_chunks().0;
+            (sums, crosses) = add_high((sums, crosses), [a[0], b[0]], &windows[0]);
+            (sums, crosses) = add_high((sums, crosses), [a[1], b[1]], &windows[1]);
         }
         // Looked at each time: there is no loop for each answer.
         if black_box(columns.fine) {
             for (row, window) in lanes {
-                for (i, Record([_, lows])) in window.iter().enumerate() {
-                    let a = spread(&row[0].0.as_chunks::<2>().0[i]);
-                    for n in 0..2 {
-                        crosses[i % WAYS][n] = add_madd16(crosses[i % WAYS][n], load(&lows[n]), a);
-                    }
-                }
+                let a = halves(&row[0]);
+                let windows = window.as_chunks().0;
+                crosses = add_low(crosses, a[0], &windows[0]);
+                crosses = add_low(crosses, a[1], &windows[1]);
             }
         }
         let ends = ends.0.as_chunks::<2>().0;
@@ -144,6 +137,52 @@ pub fn outputs(columns: &Columns<'_>, mut path: Path, out: &mut [Channels]) {
             store(&mut out[n], sums[n]);
         }
     }
+}
+
+/// Coefficients in pairs, half and half.
+#[inline]
+fn halves(lane: &Sixteen) -> [&[[i16; 2]; WAYS]; 2] {
+    let halves = lane.0.as_chunks().0.as_chunks().0;
+    [&halves[0], &halves[1]]
+}
+
+/// Sums of products of high parts, and, four ways, of those with a low part.
+type Sums = ([V; 2], [[V; 2]; WAYS]);
+
+/// Adds the products of eight taps' high samples.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_high(
+    (mut sums, mut crosses): Sums,
+    [a, b]: [&[[i16; 2]; WAYS]; 2],
+    window: &[Record; WAYS],
+) -> Sums {
+    for i in 0..WAYS {
+        let (a, b) = (spread(&a[i]), spread(&b[i]));
+        for n in 0..2 {
+            let high = load(&window[i].0[0][n]);
+            sums[n] = add_madd16(sums[n], high, a);
+            crosses[i][n] = add_madd16(crosses[i][n], high, b);
+        }
+    }
+    (sums, crosses)
+}
+
+/// The same of low samples.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_low(
+    mut crosses: [[V; 2]; WAYS],
+    a: &[[i16; 2]; WAYS],
+    window: &[Record; WAYS],
+) -> [[V; 2]; WAYS] {
+    for i in 0..WAYS {
+        let a = spread(&a[i]);
+        for (cross, low) in crosses[i].iter_mut().zip(&window[i].0[1]) {
+            *cross = add_madd16(*cross, load(low), a);
+        }
+    }
+    crosses
 }
 
 /// Adds the outputs times each channel's gain to the sums.
