@@ -174,9 +174,9 @@ pub fn left_to_others(before: Nanos) {
 /// How long [`give_way`] does not sleep.
 const NANOS_GIVING_WAY: u64 = 20_000_000;
 
-/// Waits for `port`, listed or not, until `deadline`, for start-up. While dom0 is busy, as it is when it starts a
-/// domain, who sleeps may get the processor back only at the end of dom0's slice, and an answer
-/// from dom0 then takes 10 ms; who stays in the queue gets it back after one at most.
+/// Waits for `port`, listed or not, until `deadline`, for start-up. While dom0 is busy, as it is
+/// when it starts a domain, who sleeps may get the processor back only at the end of dom0's slice,
+/// and an answer from dom0 then takes 10 ms; who stays in the queue gets it back after one at most.
 pub fn give_way(port: LocalPort, deadline: Nanos) {
     let before = crate::time::now();
     let patience = Nanos(before.0.saturating_add(NANOS_GIVING_WAY)).min(deadline);
