@@ -30,8 +30,9 @@ const EVENTS_PER_SECOND: u32 = 300;
 /// such steps after an event are too many for two milliseconds.
 const FRESH_MOST: Nanos = Nanos(2_700_000);
 
-/// The same for what is recorded, of which nothing is told early: it has to be there to be read.
-const FRESH_RECORDED: Nanos = Nanos(1_300_000);
+/// The same for what is recorded, of which nothing is told early: it has to be there to be read. The
+/// card's step of a millisecond and this leave one for the domain to come late.
+const FRESH_RECORDED: Nanos = Nanos(1_000_000);
 
 /// Frames by which a position is told early, so that it is right in the middle of the time until the
 /// next event.
