@@ -272,13 +272,10 @@ impl Job {
     }
 
     fn dithered(&self, tier: Tier, noise: bool) -> Option<Run> {
-        let avx2 = tier != Tier::Sse2;
-        let run = || dithered::run(self.streams(), self.block(), avx2, noise);
-        if self.dither && tier != Tier::Scalar {
-            run()
-        } else {
-            None
+        if !self.dither || tier == Tier::Scalar {
+            return None;
         }
+        dithered::run(self.streams(), self.block(), tier != Tier::Sse2, noise)
     }
 
     fn loops(&self, tier: Tier, run: impl Fn(&Self, Level) -> Option<Run>) -> Option<Run> {

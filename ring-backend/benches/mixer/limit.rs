@@ -215,8 +215,8 @@ narrow!(
 macro_rules! wide {
     (
         $name:ident, $feature:literal, $octets:literal, $vectors:literal, $load:ident,
-        $store:ident, $every32:ident, $every64:ident, $mul:ident, $add:ident, $down:ident, $up:ident, $and:ident, $or:ident,
-        $xor:ident, $sign:literal
+        $store:ident, $every32:ident, $every64:ident, $mul:ident, $add:ident, $down:ident,
+        $up:ident, $and:ident, $or:ident, $xor:ident, $sign:literal
     ) => {
         /// # Safety
         /// The processor has the feature, `out` is of 128s of octets, and no ring is shorter.

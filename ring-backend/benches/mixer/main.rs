@@ -4,9 +4,8 @@
 //! number is the least of many short passes, all engines taking turns, so that a busy machine
 //! troubles all alike. Where streams are summed there is a bound beside the limit, the same loop
 //! with a gain of its own for every stream, and the ratio is to that; beside dither, the least that
-//! noise adds to such a loop. Where a goal is missed, it is
-//! told what reading the streams costs alone, and what the fewest operations cost that sum them,
-//! done in registers.
+//! noise adds to such a loop. Where a goal is missed, it is told what reading the streams costs
+//! alone, and what the fewest operations cost that sum them, done in registers.
 //!
 //! Libraries that are not installed are named and left out; instructions are counted where valgrind
 //! is installed, which has no AVX-VNNI: rows named so count AVX2's. With names behind `--` only rows
