@@ -54,9 +54,8 @@ pub struct Steps {
     /// Whether it can be done without carrying.
     short: bool,
     wraps: bool,
-    /// Fraction bits of the first units, and half a unit of a sample in them.
+    /// Fraction bits of the first units.
     places: u32,
-    half: i32,
     /// Those of the last units, in every lane.
     last: [i32; 4],
 }
@@ -70,7 +69,6 @@ impl Steps {
             short: false,
             wraps: false,
             places: 1,
-            half: 1,
             last: [1; 4],
         }
     }
@@ -103,7 +101,7 @@ impl Steps {
     /// Half a unit of a sample, in the first step's units.
     #[must_use]
     pub const fn half(&self) -> i32 {
-        self.half
+        1 << (self.places - 1)
     }
 
     /// Places that the sum is shifted by at last, to be in units of a sample.
@@ -120,7 +118,6 @@ impl Steps {
             .map_or(0, |first| places_of(first.even))
             .max(1);
         self.places = places;
-        self.half = 1 << (places - 1);
         self.short = !streams.is_empty();
         self.factors.clear();
         // What all factors so far sum to at most with half a unit, and with what was gathered of
