@@ -17,31 +17,11 @@ _start:
     call start
     ud2
 
-# 32 bytes each, indexed by hypercall number (below 64, `xen.h`), as xen-sys expects. rcx and r11,
-# which `syscall` destroys, survive: the crate's callers do not name them as clobbered.
-    .section .text.hypercall, "ax"
-    .balign 32
-    .global HYPERCALL_PAGE
-HYPERCALL_PAGE:
-    .set number, 0
-    .rept 64
-    .balign 32
-    push rcx
-    push r11
-    mov eax, number
-    syscall
-    pop r11
-    pop rcx
-    ret
-    .set number, number + 1
-    .endr
-    .balign 32
-
 # Every exception is fatal. Xen's frame is rcx, r11, [error code], rip, cs, rflags, rsp, ss; the
 # stubs make one shape of it: all registers, vector, error code, rip, cs, rflags, rsp, ss.
     .section .text.traps, "ax"
     .macro trap vector, error=0
-    .balign 32
+    .balign 16
     pop rcx
     pop r11
     .if \error == 0
@@ -51,7 +31,7 @@ HYPERCALL_PAGE:
     jmp trap_common
     .endm
 
-    .balign 32
+    .balign 16
     .global trap_stubs
 trap_stubs:
     trap 0

@@ -1,10 +1,10 @@
-//! Typed hypercalls; the only file that calls into `xen-sys`.
+//! Typed hypercalls; the only file that calls Xen.
 //!
 //! Every argument structure lives on the caller's stack for the whole call, and Xen reads and
 //! writes nothing else of this domain except where a function says so and is `unsafe`.
 
 use crate::abi::{self, GrantCopy, MapGrantRef, MemoryExchange, SetupTable, UnmapGrantRef};
-use core::ffi::c_long;
+use core::arch::asm;
 use core::fmt;
 use xen_sys as xen;
 
@@ -29,9 +29,34 @@ pub enum Shutdown {
     Crash,
 }
 
-/// Separates errors from results.
-fn check(result: c_long) -> Result<u64, Errno> {
-    u64::try_from(result).map_err(|_| Errno(result as i32))
+/// Calls Xen: the number in rax, at most four arguments in rdi, rsi, rdx and r10.
+///
+/// # Safety
+/// What this call does with memory that `arguments` name is sound.
+#[inline(always)]
+unsafe fn call<const N: usize>(number: u32, arguments: [u64; N]) -> Result<(), Errno> {
+    const { assert!(N <= 4) };
+    let argument = |n: usize| arguments.get(n).copied().unwrap_or(0);
+    let result: i64;
+    // SAFETY: Xen leaves this domain's stack alone, and of the registers all but those that
+    // `syscall` destroys and, if built for debugging, the arguments. The rest is the caller's promise.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") u64::from(number) => result,
+            inlateout("rdi") argument(0) => _,
+            inlateout("rsi") argument(1) => _,
+            inlateout("rdx") argument(2) => _,
+            inlateout("r10") argument(3) => _,
+            out("rcx") _,
+            out("r11") _,
+            options(nostack),
+        );
+    }
+    if result < 0 {
+        return Err(Errno(result as i32));
+    }
+    Ok(())
 }
 
 /// An argument structure's address, as Xen takes it.
@@ -49,20 +74,18 @@ pub fn poll(ports: &[u32], deadline: Option<u64>) -> Result<(), Errno> {
         timeout: deadline.map_or(0, |deadline| deadline.max(1)),
     };
     // SAFETY: Xen only reads the argument and the ports, which are borrowed for the call.
-    let result = unsafe {
-        xen::hypercall_2(
+    unsafe {
+        call(
             xen::__HYPERVISOR_sched_op,
-            u64::from(xen::SCHEDOP_poll),
-            handle(&mut argument),
+            [u64::from(xen::SCHEDOP_poll), handle(&mut argument)],
         )
-    };
-    check(result).map(drop)
+    }
 }
 
 /// Lets others run, and stays ready to.
 pub fn give_way() {
     // SAFETY: no memory is named.
-    unsafe { xen::hypercall_2(xen::__HYPERVISOR_sched_op, u64::from(xen::SCHEDOP_yield), 0) };
+    let _ = unsafe { call(xen::__HYPERVISOR_sched_op, [u64::from(xen::SCHEDOP_yield)]) };
 }
 
 /// Ends the domain.
@@ -76,11 +99,10 @@ pub fn shutdown(why: Shutdown) -> ! {
     };
     loop {
         // SAFETY: nothing of this domain runs after it.
-        unsafe {
-            xen::hypercall_2(
+        let _ = unsafe {
+            call(
                 xen::__HYPERVISOR_sched_op,
-                u64::from(xen::SCHEDOP_shutdown),
-                handle(&mut argument),
+                [u64::from(xen::SCHEDOP_shutdown), handle(&mut argument)],
             )
         };
     }
@@ -93,11 +115,10 @@ pub fn watchdog(seconds: u32) {
         timeout: seconds,
     };
     // SAFETY: Xen only reads the argument. A refusal (none is left) leaves things as they were.
-    unsafe {
-        xen::hypercall_2(
+    let _ = unsafe {
+        call(
             xen::__HYPERVISOR_sched_op,
-            u64::from(xen::SCHEDOP_watchdog),
-            handle(&mut argument),
+            [u64::from(xen::SCHEDOP_watchdog), handle(&mut argument)],
         )
     };
 }
@@ -105,29 +126,27 @@ pub fn watchdog(seconds: u32) {
 /// Stops the periodic tick of vCPU 0.
 pub fn stop_periodic_timer() -> Result<(), Errno> {
     // SAFETY: no memory is named.
-    let result = unsafe {
-        xen::hypercall_3(
+    unsafe {
+        call(
             xen::__HYPERVISOR_vcpu_op,
-            abi::VCPUOP_STOP_PERIODIC_TIMER,
-            0,
-            0,
+            [abi::VCPUOP_STOP_PERIODIC_TIMER, 0],
         )
-    };
-    check(result).map(drop)
+    }
 }
 
 /// Writes to the hypervisor's own console; a domain other than dom0 may be refused.
 pub fn console_write(text: &[u8]) -> Result<(), Errno> {
     // SAFETY: Xen only reads `text`.
-    let result = unsafe {
-        xen::hypercall_3(
+    unsafe {
+        call(
             xen::__HYPERVISOR_console_io,
-            u64::from(xen::CONSOLEIO_write),
-            text.len() as u64,
-            text.as_ptr() as u64,
+            [
+                u64::from(xen::CONSOLEIO_write),
+                text.len() as u64,
+                text.as_ptr() as u64,
+            ],
         )
-    };
-    check(result).map(drop)
+    }
 }
 
 /// Installs exception handlers; `table` ends with an entry of address 0.
@@ -136,9 +155,7 @@ pub fn console_write(text: &[u8]) -> Result<(), Errno> {
 /// Every address is an exception stub.
 pub unsafe fn set_trap_table(table: &[xen::trap_info]) -> Result<(), Errno> {
     // SAFETY: Xen only reads the table; its entries are the caller's promise.
-    let result =
-        unsafe { xen::hypercall_1(xen::__HYPERVISOR_set_trap_table, table.as_ptr() as u64) };
-    check(result).map(drop)
+    unsafe { call(xen::__HYPERVISOR_set_trap_table, [table.as_ptr() as u64]) }
 }
 
 /// Replaces the page table entry of one virtual address.
@@ -147,15 +164,12 @@ pub unsafe fn set_trap_table(table: &[xen::trap_info]) -> Result<(), Errno> {
 /// Nothing refers to memory at `va` under its old mapping, unless the new one keeps it valid.
 pub unsafe fn update_va_mapping(va: usize, entry: u64) -> Result<(), Errno> {
     // SAFETY: Xen checks the entry; what it means for `va` is the caller's promise.
-    let result = unsafe {
-        xen::hypercall_3(
+    unsafe {
+        call(
             xen::__HYPERVISOR_update_va_mapping,
-            va as u64,
-            entry,
-            abi::UVMF_INVLPG,
+            [va as u64, entry, abi::UVMF_INVLPG],
         )
-    };
-    check(result).map(drop)
+    }
 }
 
 /// Replaces page table entries named by machine address.
@@ -164,29 +178,28 @@ pub unsafe fn update_va_mapping(va: usize, entry: u64) -> Result<(), Errno> {
 /// As for [`update_va_mapping`], for every address that the entries translate.
 pub unsafe fn mmu_update(updates: &[xen::mmu_update]) -> Result<(), Errno> {
     // SAFETY: Xen only reads the list; what it means is the caller's promise.
-    let result = unsafe {
-        xen::hypercall_4(
+    unsafe {
+        call(
             xen::__HYPERVISOR_mmu_update,
-            updates.as_ptr() as u64,
-            updates.len() as u64,
-            0,
-            u64::from(abi::DOMID_SELF),
+            [
+                updates.as_ptr() as u64,
+                updates.len() as u64,
+                0,
+                u64::from(abi::DOMID_SELF),
+            ],
         )
-    };
-    check(result).map(drop)
+    }
 }
 
 /// One event channel operation on its own argument structure.
 pub fn event_channel<T: EventArgument>(argument: &mut T) -> Result<(), Errno> {
     // SAFETY: `T` is the structure that Xen defines for its own `OPERATION`.
-    let result = unsafe {
-        xen::hypercall_2(
+    unsafe {
+        call(
             xen::__HYPERVISOR_event_channel_op,
-            u64::from(T::OPERATION),
-            handle(argument),
+            [u64::from(T::OPERATION), handle(argument)],
         )
-    };
-    check(result).map(drop)
+    }
 }
 
 /// An argument of an event channel operation.
@@ -223,10 +236,9 @@ unsafe impl EventArgument for xen::evtchn_send {
 pub fn end_of_interrupt(mut pirq: u32) {
     // SAFETY: `struct physdev_eoi` is one u32; Xen only reads it.
     let _ = unsafe {
-        xen::hypercall_2(
+        call(
             xen::__HYPERVISOR_physdev_op,
-            abi::PHYSDEVOP_EOI,
-            handle(&mut pirq),
+            [abi::PHYSDEVOP_EOI, handle(&mut pirq)],
         )
     };
 }
@@ -237,15 +249,12 @@ pub fn end_of_interrupt(mut pirq: u32) {
 /// `T` is the structure of `operation`, and what it asks for is sound.
 unsafe fn grant_table<T>(operation: u64, list: &mut [T]) -> Result<(), Errno> {
     // SAFETY: the list is exclusively borrowed; the rest is the caller's promise.
-    let result = unsafe {
-        xen::hypercall_3(
+    unsafe {
+        call(
             xen::__HYPERVISOR_grant_table_op,
-            operation,
-            list.as_mut_ptr() as u64,
-            list.len() as u64,
+            [operation, list.as_mut_ptr() as u64, list.len() as u64],
         )
-    };
-    check(result).map(drop)
+    }
 }
 
 /// Maps one grant; look at its status.
@@ -307,12 +316,10 @@ pub unsafe fn copy_grants(list: &mut [GrantCopy]) -> Result<(), Errno> {
 /// Nothing refers to or maps the pages given back, and the extent lists are as long as they say.
 pub unsafe fn exchange_memory(argument: &mut MemoryExchange) -> Result<(), Errno> {
     // SAFETY: the matching structure; the rest is the caller's promise.
-    let result = unsafe {
-        xen::hypercall_2(
+    unsafe {
+        call(
             xen::__HYPERVISOR_memory_op,
-            abi::XENMEM_EXCHANGE,
-            handle(argument),
+            [abi::XENMEM_EXCHANGE, handle(argument)],
         )
-    };
-    check(result).map(drop)
+    }
 }

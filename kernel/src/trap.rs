@@ -5,9 +5,9 @@ use crate::shared::Shared;
 use core::ptr;
 use xen_sys as xen;
 
-/// Exceptions with a stub in `boot/entry.S`, 32 octets apart.
+/// Exceptions with a stub in `boot/entry.S`, 16 octets apart.
 const VECTORS: usize = 22;
-const STUB_OCTETS: usize = 32;
+const STUB_OCTETS: usize = 16;
 /// `vcpu_info[0].arch.cr2`: the address of a page fault.
 const CR2: usize = 16;
 
