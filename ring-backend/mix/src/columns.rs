@@ -81,15 +81,19 @@ pub fn lay(frames: &[[i32; 2]], column: usize, records: &mut [Record]) -> bool {
 
 /// Makes all columns' outputs.
 #[target_feature(enable = "avx2")]
-pub fn outputs(columns: &Columns<'_>, mut path: Path, out: &mut [Channels]) {
+pub fn outputs(columns: &Columns<'_>, path: Path, out: &mut [Channels]) {
     let (evens, odds) = columns.records.split_at(columns.records.len() / 2);
     let plan = &columns.table.plan;
     let (taps, row_len) = (plan.shape.taps, plan.row_len() / LANE);
     let [fine, coarse] = plan.shape.family.shifts();
+    // A multiply for each row would wait among those of vectors, and what comes next for it.
+    let Some(mut path) = path.in_units(row_len as u64) else {
+        return;
+    };
     for out in out {
         let start = path.advance();
         let windows = if start.is_multiple_of(2) { evens } else { odds };
-        let row = path.row() * row_len;
+        let row = path.row();
         let row = columns.table.rows.get(row..row + row_len);
         let window = windows.get(start / 2..start / 2 + taps / 2);
         let Some((ends, row)) = row.and_then(|row| row.split_first()) else {
