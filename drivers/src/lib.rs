@@ -103,6 +103,11 @@ pub trait Clock {
     /// The rounds are counted as well, so a clock that stands still cannot hold the caller, and
     /// `done` is asked once more at the end, so a caller that was not scheduled loses nothing.
     fn wait_for(&self, limit: Micros, mut done: impl FnMut() -> bool) -> bool {
+        self.wait_until_done(limit, &mut done)
+    }
+
+    /// What [`Clock::wait_for`] does; the same code whatever is waited for.
+    fn wait_until_done(&self, limit: Micros, done: &mut dyn FnMut() -> bool) -> bool {
         let deadline = self.now().plus(limit);
         for _ in 0..=limit.0 / POLL_STEP.0 {
             if done() {

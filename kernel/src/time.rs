@@ -109,6 +109,7 @@ const SPIN_MICROS: u64 = 1000;
 pub struct DriverClock;
 
 impl Clock for DriverClock {
+    #[inline(never)]
     fn now(&self) -> Micros {
         Micros(now().0 / 1000)
     }
