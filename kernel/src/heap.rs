@@ -1,19 +1,19 @@
 //! The heap: for start-up only.
 //!
-//! Everything that allocates does so while the domain starts. [`seal`] ends that: a later
-//! allocation is a bug of ours and stops the domain with a name, rather than making latency or
-//! memory use depend on what guests do.
+//! Everything that allocates does so while the domain starts, and keeps what it gets: memory is
+//! handed out in order. [`seal`] ends that: a later allocation is a bug of ours and stops the
+//! domain with a name, rather than making latency or memory use depend on what guests do.
 
 use crate::mm;
 use core::alloc::{GlobalAlloc, Layout};
-use core::ptr::{self, NonNull};
-use linked_list_allocator::Heap;
+use core::ptr;
 use spin::Mutex;
 
-/// The heap and whether start-up is over.
+/// The heap's addresses and whether start-up is over.
 struct State {
-    heap: Heap,
-    ready: bool,
+    start: usize,
+    next: usize,
+    end: usize,
     sealed: bool,
 }
 
@@ -22,8 +22,9 @@ struct Allocator(Mutex<State>);
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator(Mutex::new(State {
-    heap: Heap::empty(),
-    ready: false,
+    start: 0,
+    next: 0,
+    end: 0,
     sealed: false,
 }));
 
@@ -34,15 +35,12 @@ pub fn grow(octets: usize) -> bool {
         return false;
     };
     let mut state = ALLOCATOR.0.lock();
-    if state.ready {
-        // SAFETY: free memory is taken in order, by nobody else once the heap exists: the new
-        // octets follow the old and belong to nothing.
-        unsafe { state.heap.extend(octets) };
-    } else {
-        // SAFETY: the range is mapped and belongs to nothing else.
-        unsafe { state.heap.init(start as *mut u8, octets) };
-        state.ready = true;
+    if state.start == 0 {
+        state.start = start;
+        state.next = start;
     }
+    // Free memory is taken in order, by nobody else once the heap exists: this follows the old.
+    state.end = start + octets;
     true
 }
 
@@ -54,10 +52,11 @@ pub fn seal() {
 /// Octets in use and in all.
 pub fn usage() -> (usize, usize) {
     let state = ALLOCATOR.0.lock();
-    (state.heap.used(), state.heap.size())
+    (state.next - state.start, state.end - state.start)
 }
 
-// SAFETY: memory comes from one `Heap` behind a lock; `dealloc` gets back what `alloc` gave.
+// SAFETY: what lies between `next` and `end` is mapped, belongs to nothing else, and is handed out
+// once; only what was handed out last is taken back.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let mut state = self.0.lock();
@@ -65,18 +64,21 @@ unsafe impl GlobalAlloc for Allocator {
             drop(state);
             panic!("allocation of {} octets after start-up", layout.size());
         }
-        state
-            .heap
-            .allocate_first_fit(layout)
-            .map_or(ptr::null_mut(), NonNull::as_ptr)
+        let memory = state.next.next_multiple_of(layout.align());
+        match memory.checked_add(layout.size()) {
+            Some(end) if end <= state.end => {
+                state.next = end;
+                ptr::with_exposed_provenance_mut(memory)
+            }
+            _ => ptr::null_mut(),
+        }
     }
 
+    /// Of anything but the last the room is lost: start-up throws nothing else away.
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        let Some(memory) = NonNull::new(memory) else {
-            return;
-        };
         let mut state = self.0.lock();
-        // SAFETY: the caller got this memory from `alloc` with this layout.
-        unsafe { state.heap.deallocate(memory, layout) };
+        if memory.addr() + layout.size() == state.next {
+            state.next = memory.addr();
+        }
     }
 }
