@@ -25,7 +25,7 @@ pub type Channels = [[i32; 8]; 2];
 pub struct Record(pub [Channels; 2]);
 
 /// Streams of a vector.
-const STREAMS: usize = 4;
+pub const STREAMS: usize = 4;
 /// Sums that cross products are parted in: pairs of the taps of an end.
 const WAYS: usize = EDGE / 2;
 /// Rounds a cross product's partial sum.
@@ -48,33 +48,30 @@ pub const fn records(frames: usize) -> usize {
     frames.next_multiple_of(STREAMS)
 }
 
-/// Lays out a stream's frames as column `column`; there is one frame more than records. Returns
-/// whether any low sample of theirs is not 0.
+/// Lays out the frames of a vector's streams, the `half`th; there is one frame of each more than
+/// records. Returns whether any low sample of theirs is not 0.
 #[target_feature(enable = "avx2")]
-pub fn lay(frames: &[[i32; 2]], column: usize, records: &mut [Record]) -> bool {
-    let place = column % COLUMNS;
+pub fn lay(frames: [&[[i32; 2]]; STREAMS], half: usize, records: &mut [Record]) -> bool {
+    let half = half % 2;
     let (evens, odds) = records.split_at_mut(records.len() / 2);
-    let evens = evens.as_chunks_mut::<{ STREAMS / 2 }>().0.iter_mut();
-    let records = evens.zip(odds.as_chunks_mut::<{ STREAMS / 2 }>().0);
-    let nexts = frames.get(1..).unwrap_or(&[]).as_chunks::<STREAMS>().0;
-    let frames = frames.as_chunks::<STREAMS>().0.iter().zip(nexts);
+    let [Some(a), Some(b), Some(c), Some(d)] = frames.map(|frames| frames.first_chunk()) else {
+        return false;
+    };
+    let [mut even, _] = turn64([a, b, c, d]);
+    let [a, b, c, d] = frames.map(|frames| frames.get(1..).unwrap_or_default().as_chunks().0);
+    let nexts = a.iter().zip(b).zip(c.iter().zip(d));
     let mut any_low = every32(0);
-    for ((frame, next), (evens, odds)) in frames.zip(records) {
-        let [frame, next] = [frame, next].map(|four| {
-            let lanes = four.as_flattened().first_chunk::<8>();
-            lanes.map_or(every32(0), |lanes| load(lanes))
-        });
-        let high = or(down32::<16>(frame), and(next, every32(-1 << 16)));
-        let below = and(down32::<4>(frame), every32(0xFFF));
-        any_low = or(any_low, below);
-        let low = or(below, and(left64::<12>(next), every32(0xFFF << 16)));
-        for (part, value) in [high, low].into_iter().enumerate() {
-            let pieces = pieces(value);
-            for i in 0..STREAMS / 2 {
-                evens[i].0[part].as_flattened_mut().as_chunks_mut().0[place] = pieces[2 * i];
-                odds[i].0[part].as_flattened_mut().as_chunks_mut().0[place] = pieces[2 * i + 1];
-            }
+    for (((a, b), (c, d)), records) in nexts.zip(evens.iter_mut().zip(odds)) {
+        let [odd, next] = turn64([a, b, c, d]);
+        for (record, frame, next) in [(records.0, even, odd), (records.1, odd, next)] {
+            let high = or(down32::<16>(frame), and(next, every32(-1 << 16)));
+            let below = and(left64::<16>(next), every32(-1 << 16));
+            let low = down16::<4>(or(and(frame, every32(0xFFFF)), below));
+            any_low = or(any_low, low);
+            store(&mut record.0[0][half], high);
+            store(&mut record.0[1][half], low);
         }
+        even = next;
     }
     any(any_low)
 }

@@ -1,7 +1,7 @@
 //! The long way into the mix: decode, mend, fold, resample, spread, and add with a gain.
 
 use super::MAX_CHANNELS;
-use super::columns::{self, COLUMNS, Channels, Columns, Record};
+use super::columns::{self, COLUMNS, Channels, Columns, Record, STREAMS};
 use super::gain::Gain;
 use super::input::Input;
 use super::kernel::{Fir, Tier, accumulator_slot};
@@ -13,6 +13,8 @@ use super::unfold::unfold;
 use super::voice::Voice;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::array;
+use core::ops::Range;
 
 /// Frames of the card that are converted at a time: what each time costs beside them counts.
 pub const OUTPUTS: usize = 240;
@@ -43,7 +45,7 @@ pub const fn fit(channels: usize, plan: &Plan) -> usize {
 pub struct Scratch {
     /// What is to be folded.
     unfolded: Vec<i32>,
-    /// A stream's history, if it has one, and new frames.
+    /// Histories, of streams that have one, and new frames.
     frames: Vec<i32>,
     resampled: Vec<i32>,
     spread: Vec<i32>,
@@ -154,9 +156,13 @@ impl Bench<'_> {
             let frames = resampler.frames_for(outputs);
             let stride = taps + frames;
             let (plan, mut cursor) = (resampler.plan(), *resampler.cursor());
+            let at_once = if lanes.is_some() { STREAMS } else { 1 };
             let mut fine = false;
-            for (index, stream) in streams.iter_mut().enumerate() {
-                self.take_with_past(stream, frames, stride * channels);
+            for (index, streams) in streams.chunks_mut(at_once).enumerate() {
+                for (index, stream) in streams.iter_mut().enumerate() {
+                    let samples = index * stride * channels..(index + 1) * stride * channels;
+                    self.take_with_past(stream, frames, samples);
+                }
                 let Scratch {
                     frames,
                     planes,
@@ -164,8 +170,14 @@ impl Bench<'_> {
                     ..
                 } = &mut *self.scratch;
                 fine |= if let Some(token) = lanes {
+                    let frames = array::from_fn(|at| {
+                        // Where there is none, the first one is once more; it is not heard there.
+                        let at = if at < streams.len() { at } else { 0 };
+                        let frames = frames.get(at * stride * channels..);
+                        frames.unwrap_or_default().as_chunks().0
+                    });
                     let records = part(records, columns::records(stride));
-                    call::columns::lay(token, frames.as_chunks().0, index, records)
+                    call::columns::lay(token, frames, index, records)
                 } else {
                     let planes = planes.get_mut(index * 2 * channels * stride..);
                     let frames = part(frames, stride * channels);
@@ -264,17 +276,22 @@ impl Bench<'_> {
         call::columns::gather(token, &all_gains, laned, sums);
     }
 
-    /// Has history and then `frames` new frames lie in one place, `samples` in all, and keeps
-    /// what will be history.
+    /// Has history and then `frames` new frames lie where these samples do, and keeps what will be
+    /// history.
     #[inline(never)]
-    fn take_with_past(&mut self, stream: &mut Stream<'_, '_>, frames: usize, samples: usize) {
+    fn take_with_past(
+        &mut self,
+        stream: &mut Stream<'_, '_>,
+        frames: usize,
+        samples: Range<usize>,
+    ) {
         let past = stream.input.voice.resampler.past();
-        if let Some(to) = self.scratch.frames.get_mut(..past.len()) {
+        let at = samples.start + past.len();
+        if let Some(to) = self.scratch.frames.get_mut(samples.start..at) {
             to.copy_from_slice(past);
         }
-        let past = past.len();
-        self.take(stream, frames, past);
-        let all = part(&mut self.scratch.frames, samples);
+        self.take(stream, frames, at);
+        let all = self.scratch.frames.get(samples).unwrap_or_default();
         stream.input.voice.resampler.keep(all);
     }
 

@@ -6,7 +6,7 @@
 //! one addition of registers that is written in assembly.
 #![allow(unsafe_code)]
 
-use super::columns::{Channels, Columns, Record};
+use super::columns::{Channels, Columns, Record, STREAMS};
 use super::kernel::{Fir, Sink};
 use super::path::Path;
 use super::plan::{Plan, SLOTS};
@@ -238,7 +238,7 @@ pub mod call {
         use super::*;
 
         entry!(Avx2, crate::columns::lay as lay(
-            frames: &[[i32; 2]], column: usize, records: &mut [Record]) -> bool);
+            frames: [&[[i32; 2]]; STREAMS], half: usize, records: &mut [Record]) -> bool);
         entry!(Avx2, crate::columns::outputs as outputs(
             columns: &Columns<'_>, path: Path, out: &mut [Channels]));
         entry!(Avx2, crate::columns::gather as gather(

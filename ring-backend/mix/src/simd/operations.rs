@@ -1,13 +1,14 @@
 //! What takes more than one instruction, or others in each width. Nothing here is unsafe.
 #![deny(unsafe_code)]
 
-/// The integers that fill vectors.
+/// The integers, or frames of them, that fill vectors.
 pub trait Lane: Copy {}
 impl Lane for u8 {}
 impl Lane for i16 {}
 impl Lane for i32 {}
 impl Lane for u32 {}
 impl Lane for i64 {}
+impl Lane for [i32; 2] {}
 
 /// Declares operations that take one processor feature, each as an expression.
 macro_rules! operations {
@@ -170,12 +171,14 @@ pub mod v256 {
             _mm256_packs_epi32(pair[0], pair[1]),
             _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7),
         );
-        /// The vector's 64-bit lanes.
-        pieces(value: V) -> [[i32; 2]; 4] = {
-            let [a, b] = v128::halves64(_mm256_castsi256_si128(value));
-            let [c, d] = v128::halves64(_mm256_extracti128_si256::<1>(value));
-            [a, b, c, d]
+        /// The first frames of four streams, in order, and their second ones.
+        turn64(of: [&[[i32; 2]; 2]; 4]) -> [V; 2] = {
+            let [a, b, c, d] = of.map(|frames| v128::load(frames));
+            let (a, b) = (_mm256_set_m128i(c, a), _mm256_set_m128i(d, b));
+            [_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b)]
         };
+        /// Shifts 16-bit lanes right, filling with zeros.
+        down16<const COUNT>(value: V) -> V = _mm256_srli_epi16::<COUNT>(value);
         /// A pair of 16-bit integers in every 32-bit lane.
         spread(pair: &[i16; 2]) -> V =
             _mm256_set1_epi32(i32::from(pair[0] as u16) | i32::from(pair[1]) << 16);
