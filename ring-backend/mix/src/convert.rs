@@ -2,6 +2,7 @@
 
 use super::MAX_CHANNELS;
 use super::columns::{self, COLUMNS, Channels, Columns, Record, STREAMS};
+use super::convolve::Left;
 use super::gain::Gain;
 use super::input::Input;
 use super::kernel::{Fir, Tier, accumulator_slot};
@@ -11,6 +12,7 @@ use super::simd::{Avx2, call};
 use super::table::{Plan, Tables};
 use super::unfold::unfold;
 use super::voice::Voice;
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::array;
@@ -51,6 +53,8 @@ pub struct Scratch {
     spread: Vec<i32>,
     /// Planes to resample.
     planes: Vec<i16>,
+    /// What resampling leaves to be added up.
+    left: Box<Left>,
     /// Records to resample.
     records: Vec<Record>,
     /// What becomes of them.
@@ -65,6 +69,7 @@ impl Scratch {
             resampled: vec![0; OUTPUTS * MAX_CHANNELS],
             spread: vec![0; OUTPUTS * MAX_CHANNELS],
             planes: vec![0; PLANES],
+            left: Box::new(Left::NONE),
             records: vec![Record::default(); RECORDS],
             laned: vec![Default::default(); OUTPUTS],
         }
@@ -187,6 +192,7 @@ impl Bench<'_> {
             let Scratch {
                 resampled,
                 planes,
+                left,
                 records,
                 laned,
                 ..
@@ -214,7 +220,7 @@ impl Bench<'_> {
                     // A stream's outputs lie where they would without the other.
                     let out = part(resampled, streams.len() * samples);
                     let out = out.get_mut(done * channels..).unwrap_or_default();
-                    self.tier.fir(&fir, &cursor, outputs, out);
+                    self.tier.fir(&fir, &cursor, outputs, left, out);
                 }
                 (None, _) => {
                     resampled.fill(0);

@@ -7,7 +7,8 @@
 #![allow(unsafe_code)]
 
 use super::columns::{Channels, Columns, Record, STREAMS};
-use super::kernel::{Fir, Sink};
+use super::convolve::{Left, Part};
+use super::kernel::Sink;
 use super::path::Path;
 use super::plan::{Plan, SLOTS};
 use super::table::{EDGE, LANE, Sixteen};
@@ -15,7 +16,7 @@ use super::{convolve, narrow, noise, wide};
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 use core::hint::black_box;
 use core::marker::PhantomData;
-use core::{ops::Range, ptr::NonNull, slice};
+use core::ptr::NonNull;
 
 #[macro_use]
 mod operations;
@@ -113,7 +114,8 @@ pub mod v128 {
         top16 = _mm_mulhi_epi16,
         madd16 = _mm_madd_epi16, mul_even = _mm_mul_epu32,
         low16 = _mm_unpacklo_epi16, high16 = _mm_unpackhi_epi16,
-        low32 = _mm_unpacklo_epi32, high32 = _mm_unpackhi_epi32, high64 = _mm_unpackhi_epi64,
+        low32 = _mm_unpacklo_epi32, high32 = _mm_unpackhi_epi32,
+        low64 = _mm_unpacklo_epi64, high64 = _mm_unpackhi_epi64,
         pack32 = _mm_packs_epi32, above32 = _mm_cmpgt_epi32,
         and = _mm_and_si128, or = _mm_or_si128, xor = _mm_xor_si128, and_not = _mm_andnot_si128,
     }
@@ -139,6 +141,7 @@ pub mod v256 {
         madd16 = _mm256_madd_epi16, mul_even = _mm256_mul_epi32,
         low16 = _mm256_unpacklo_epi16, high16 = _mm256_unpackhi_epi16,
         low32 = _mm256_unpacklo_epi32, high32 = _mm256_unpackhi_epi32,
+        low64 = _mm256_unpacklo_epi64, high64 = _mm256_unpackhi_epi64,
         pack32 = _mm256_packs_epi32, above32 = _mm256_cmpgt_epi32,
         and = _mm256_and_si256, or = _mm256_or_si256, xor = _mm256_xor_si256,
         and_not = _mm256_andnot_si256,
@@ -211,8 +214,7 @@ macro_rules! entries {
                 plan: &Plan, starts: &Starts<'_>, gathered: Option<&[i64]>, out: &mut [u8])
                 -> usize);
             entry!($token, convolve::$width::pair as pair(
-                fir: &Fir<'_>, path: Path, channel: usize, lanes: Range<usize>,
-                pairs: &mut [[i32; 2]]));
+                part: &Part<'_>, left: &mut Left, pairs: &mut [[i32; 2]]));
             entry!($token, convolve::$width::part as part(
                 frames: &[[i32; 2]], planes: &mut [i16]) -> (usize, bool));
             entry!($token, noise::$width::fill as noise(
@@ -271,16 +273,6 @@ pub struct Parts<'p, 'a, const SIZE: usize> {
     starts: &'p [NonNull<u8>],
     last: usize,
     of: PhantomData<&'a [u8]>,
-}
-
-impl<'p, 'a, const SIZE: usize> Parts<'p, 'a, SIZE> {
-    /// `SIZE` octets of every stream from octet `at` on, if there are as many.
-    #[inline]
-    #[must_use]
-    pub fn at(&self, at: usize) -> Option<Block<'p, 'a, SIZE>> {
-        let (starts, of) = (self.starts, self.of);
-        (at <= self.last).then_some(Block { starts, at, of })
-    }
 }
 
 /// A part of every stream; made by [`Parts::at`] alone, which saw that each has `SIZE` octets
@@ -367,31 +359,37 @@ impl<'a, const PLANES: usize, const L: usize> View<'a, PLANES, L> {
     }
 }
 
-/// What some outputs are made of, one after the other, and where they go.
-pub struct Windows<'a, 'o, const PLANES: usize, const L: usize> {
-    outputs: slice::IterMut<'o, [i32; 2]>,
+/// What some outputs are made of, one after the other.
+pub struct Windows<'a, const PLANES: usize, const L: usize> {
+    /// How many more there are.
+    left: usize,
     path: Path,
     /// The first output's, before it is moved there.
     view: View<'a, PLANES, L>,
     row_octets: usize,
 }
 
-impl<'a, 'o, const PLANES: usize, const L: usize> Iterator for Windows<'a, 'o, PLANES, L> {
-    type Item = (&'o mut [i32; 2], View<'a, PLANES, L>, i16);
-
+impl<'a, const PLANES: usize, const L: usize> Windows<'a, PLANES, L> {
+    /// The next `count`, if there are as many, numbered from 0 on, and how far from its row each is.
     #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let output = self.outputs.next()?;
-        let start = self.path.advance();
-        let (row, rest) = self.path.place(PLANES == 4, self.row_octets);
-        // SAFETY: no output is beyond the last, whose row and window are there: [`Path::last`].
-        let view = unsafe {
-            View {
-                row: self.view.row.byte_add(row),
-                samples: self.view.samples.add(start),
+    pub fn next(
+        &mut self,
+        count: usize,
+    ) -> impl Iterator<Item = (usize, View<'a, PLANES, L>, i16)> {
+        let count = count.min(self.left);
+        self.left -= count;
+        (0..count).map(|i| {
+            let start = self.path.advance();
+            let (row, rest) = self.path.place(PLANES == 4, self.row_octets);
+            // SAFETY: no output is beyond the last, whose row and window are there: [`Path::last`].
+            let (row, samples) =
+                unsafe { (self.view.row.byte_add(row), self.view.samples.add(start)) };
+            let view = View {
+                row,
+                samples,
                 ..self.view
-            }
-        };
-        Some((output, view, rest))
+            };
+            (i, view, rest)
+        })
     }
 }

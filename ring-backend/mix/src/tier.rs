@@ -1,7 +1,7 @@
 //! Sends the work to the inner loops of a tier, and to the plain ones what vectors leave over.
 
 #[cfg(target_arch = "x86_64")]
-use super::convolve;
+use super::convolve::{self, Left};
 use super::kernel::{Fir, Sink, Tier};
 use super::path::Cursor;
 use super::plan::Plan;
@@ -142,11 +142,18 @@ impl Tier {
     }
 
     /// Resamples: makes `frames` frames of each stream's outputs.
-    pub(super) fn fir(self, fir: &Fir<'_>, cursor: &Cursor, frames: usize, out: &mut [i32]) {
+    pub(super) fn fir(
+        self,
+        fir: &Fir<'_>,
+        cursor: &Cursor,
+        frames: usize,
+        left: &mut Left,
+        out: &mut [i32],
+    ) {
         match self {
             Self::Scalar => scalar::fir(fir, cursor, frames, out),
             #[cfg(target_arch = "x86_64")]
-            _ => convolve::fir(self, fir, cursor, frames, out),
+            _ => convolve::fir(self, fir, cursor, frames, left, out),
         }
     }
 

@@ -53,6 +53,8 @@ pub mod v128 {
         /// The same of what is kept of each: bits of `low` and of `high`, in the lanes that are.
         join32(even: V, odd: V, low: V, high: V) -> V =
             _mm_or_si128(_mm_and_si128(even, low), _mm_and_si128(odd, high));
+        /// Shifts 16-bit lanes right, keeping the sign.
+        right16<const COUNT>(value: V) -> V = _mm_srai_epi16::<COUNT>(value);
         /// Fours of 32-bit lanes in the order in which two vectors of 16-bit lanes are unpacked.
         quads(pair: [V; 2]) -> [V; 2] = pair;
         /// Eight 16-bit integers in every 128 bits.
@@ -81,9 +83,6 @@ pub mod v128 {
             _mm_shuffle_ps::<0b11_01_11_01>(_mm_castsi128_ps(a), _mm_castsi128_ps(b)));
         /// The low halves of what two of those gave, in order; they fit in there.
         pack_even(pair: [V; 2]) -> V = _mm_packs_epi32(pair[0], pair[1]);
-        /// A 256th of a number, rounded, and the number above it, in every 32-bit lane.
-        share256(of: i16) -> V =
-            _mm_set1_epi32(i32::from(of) << 16 | (i32::from(of) + 128) >> 8 & 0xFFFF);
         /// Swaps each two 32-bit lanes.
         swap32(value: V) -> V = _mm_shuffle_epi32::<0b10_11_00_01>(value);
         /// Four sums of each of two vectors, the first one's first.
@@ -92,12 +91,6 @@ pub mod v128 {
         halves(pair: [V; 2]) -> [V; 2] = pair;
         /// The same.
         joined(pair: [V; 2]) -> [V; 2] = pair;
-        /// The vector's halves.
-        halves64(value: V) -> [[i32; 2]; 2] = {
-            let half = |bits: i64| [bits as i32, (bits >> 32) as i32];
-            let high = _mm_unpackhi_epi64(value, value);
-            [half(_mm_cvtsi128_si64(value)), half(_mm_cvtsi128_si64(high))]
-        };
     }
 }
 
@@ -134,6 +127,8 @@ pub mod v256 {
         /// The same of what is kept of each: bits of `low` and of `high`, in the lanes that are.
         join32(even: V, odd: V, low: V, high: V) -> V =
             _mm256_and_si256(_mm256_blend_epi32::<0xAA>(even, odd), _mm256_or_si256(low, high));
+        /// Shifts 16-bit lanes right, keeping the sign.
+        right16<const COUNT>(value: V) -> V = _mm256_srai_epi16::<COUNT>(value);
         /// Fours of 32-bit lanes in the order in which two vectors of 16-bit lanes are unpacked.
         quads(pair: [V; 2]) -> [V; 2] = [
             _mm256_permute2x128_si256::<0x20>(pair[0], pair[1]),
@@ -182,11 +177,6 @@ pub mod v256 {
         /// A pair of 16-bit integers in every 32-bit lane.
         spread(pair: &[i16; 2]) -> V =
             _mm256_set1_epi32(i32::from(pair[0] as u16) | i32::from(pair[1]) << 16);
-        /// A 256th of a number, rounded, and the number above it, in every 32-bit lane.
-        share256(of: i16) -> __m128i = {
-            let of = _mm_set1_epi16(of);
-            _mm_blend_epi16::<0xAA>(_mm_mulhrs_epi16(of, _mm_set1_epi16(1 << 7)), of)
-        };
         /// Swaps each two 32-bit lanes.
         swap32(value: V) -> V = _mm256_shuffle_epi32::<0b10_11_00_01>(value);
         /// The sums of all 64-bit lanes of each of four vectors.

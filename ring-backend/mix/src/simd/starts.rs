@@ -1,7 +1,7 @@
 //! Streams are given their places. Nothing here is unsafe, but what is read there relies on it.
 #![deny(unsafe_code)]
 
-use super::{LINE, Parts, Starts};
+use super::{Block, LINE, Parts, Starts};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
@@ -73,5 +73,15 @@ impl<'a> Starts<'a> {
         let last = self.octets.checked_sub(SIZE)?;
         let (starts, of) = (self.starts.as_flattened(), PhantomData);
         Some(Parts { starts, last, of })
+    }
+}
+
+impl<'p, 'a, const SIZE: usize> Parts<'p, 'a, SIZE> {
+    /// `SIZE` octets of every stream from octet `at` on, if there are as many.
+    #[inline]
+    #[must_use]
+    pub fn at(&self, at: usize) -> Option<Block<'p, 'a, SIZE>> {
+        let (starts, of) = (self.starts, self.of);
+        (at <= self.last).then_some(Block { starts, at, of })
     }
 }

@@ -3,11 +3,10 @@
 #![deny(unsafe_code)]
 
 use super::{View, Windows};
-use crate::kernel::Fir;
+use crate::convolve::Part;
 use crate::path::Path;
 use crate::table::{EDGE, LANE, Sixteen, Table};
 use core::marker::PhantomData;
-use core::ops::Range;
 use core::ptr::NonNull;
 
 /// Sixteen taps' coefficients, and the high and low samples of two channels.
@@ -27,16 +26,16 @@ struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    /// `None` where `outputs` outputs, of some `lanes` of those between the ends, would lead beyond
-    /// what there is, or where the table's rows have not so many `planes`.
+    /// `None` where so many `outputs`, of some lanes of those between the ends, would lead beyond what
+    /// there is, or where the table's rows have not so many `planes`.
     #[inline(never)]
-    fn new(
-        fir: &Fir<'a>,
-        channel: usize,
-        lanes: &Range<usize>,
-        path: &Path,
-        (outputs, planes): (usize, usize),
-    ) -> Option<Self> {
+    fn new(part: &Part<'a>, outputs: usize, planes: usize) -> Option<Self> {
+        let Part {
+            fir,
+            path,
+            channel,
+            lanes,
+        } = part;
         let Table { plan, rows } = &fir.table;
         let taps = plan.shape.taps;
         let samples = fir
@@ -63,23 +62,18 @@ impl<'a> Way<'a> {
     }
 }
 
-impl<'a, 'o, const PLANES: usize, const L: usize> Windows<'a, 'o, PLANES, L> {
-    /// The way of `path` past all `outputs`, through the rows of a table and through the planes of
-    /// two channels, in windows of some `lanes` of those between the ends, which are all that there
-    /// are, `L`, if that is not 0. `None` where it would lead beyond them.
+impl<'a, const PLANES: usize, const L: usize> Windows<'a, PLANES, L> {
+    /// The way past so many outputs, through the rows of a table and through the planes of two
+    /// channels, in windows of the part's lanes, which are all that there are between the ends,
+    /// `L`, if that is not 0. `None` where it would lead beyond them.
     #[inline]
     #[must_use]
-    pub fn new(
-        fir: &Fir<'a>,
-        channel: usize,
-        lanes: Range<usize>,
-        path: &Path,
-        outputs: &'o mut [[i32; 2]],
-    ) -> Option<Self> {
-        let way = Way::new(fir, channel, &lanes, path, (outputs.len(), PLANES))?;
+    pub fn new(part: &Part<'a>, outputs: usize) -> Option<Self> {
+        let way = Way::new(part, outputs, PLANES)?;
+        let Part { fir, lanes, .. } = part;
         let taps = fir.table.plan.shape.taps;
         let windows = Self {
-            outputs: outputs.iter_mut(),
+            left: outputs,
             path: way.path,
             view: View {
                 row: NonNull::from(way.row).cast(),
@@ -92,7 +86,7 @@ impl<'a, 'o, const PLANES: usize, const L: usize> Windows<'a, 'o, PLANES, L> {
             },
             row_octets: way.row_octets,
         };
-        let these = L == 0 || lanes == (0..L) && taps == (L + 1) * LANE;
+        let these = L == 0 || *lanes == (0..L) && taps == (L + 1) * LANE;
         these.then_some(windows)
     }
 }
