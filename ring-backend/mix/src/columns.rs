@@ -80,23 +80,29 @@ pub fn lay(frames: [&[[i32; 2]]; STREAMS], half: usize, records: &mut [Record]) 
 #[target_feature(enable = "avx2")]
 pub fn outputs(columns: &Columns<'_>, path: Path, out: &mut [Channels]) {
     let (evens, odds) = columns.records.split_at(columns.records.len() / 2);
-    let plan = &columns.table.plan;
+    let (plan, rows) = (&columns.table.plan, columns.table.rows);
     let (taps, row_len) = (plan.shape.taps, plan.row_len() / LANE);
     let [fine, coarse] = plan.shape.family.shifts();
     // A multiply for each row would wait among those of vectors, and what comes next for it.
     let Some(mut path) = path.in_units(row_len as u64) else {
         return;
     };
-    for out in out {
+    let mut next = || {
         let start = path.advance();
         let windows = if start.is_multiple_of(2) { evens } else { odds };
-        let row = path.row();
-        let row = columns.table.rows.get(row..row + row_len);
-        let window = windows.get(start / 2..start / 2 + taps / 2);
-        let Some((ends, row)) = row.and_then(|row| row.split_first()) else {
+        let window = windows.get(start / 2..start / 2 + taps / 2)?;
+        Some((window, rows.get(path.row()..path.row() + row_len)?))
+    };
+    // An output ahead: these steps wait for each other, and each for vectors at its port.
+    let mut place = next();
+    for out in out {
+        let Some((window, row)) = place else {
             return;
         };
-        let Some((head, window)) = window.and_then(|window| window.split_first_chunk()) else {
+        place = next();
+        let (Some((ends, row)), Some((head, window))) =
+            (row.split_first(), window.split_first_chunk())
+        else {
             return;
         };
         let Some((window, tail)) = window.split_last_chunk() else {
