@@ -103,6 +103,8 @@ impl<W: World> Seat<W> {
     ///
     /// # Errors
     /// One of them could not be had; then none is held.
+    // In the caller's frame its parts would be scalars, each stored by itself: 0.8 KB.
+    #[inline(never)]
     pub fn connect(
         slot: DeviceSlot,
         index: u8,

@@ -274,6 +274,8 @@ impl Status {
     }
 
     /// What to do about a node, if its text is not what it was. Notes the new text.
+    // Its texts, in the frame of what polls everything, would lengthen all code there: 0.6 KB.
+    #[inline(never)]
     fn change<W, P: DataPlane<W>>(&mut self, node: usize, scene: &Scene<'_, P>) -> Option<Change> {
         let control = scene.control;
         let Some(rest) = node.checked_sub(DOMAIN_NODES) else {
