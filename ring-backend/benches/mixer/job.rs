@@ -112,11 +112,23 @@ impl Job {
     pub fn goal(&self, avx2: bool) -> Option<f64> {
         let [wide, narrow] = match (self.format, self.frames) {
             _ if self.dither => [0.4, 0.8],
-            _ if self.resamples() || self.streams < 8 => return None,
+            _ if self.resamples() => return self.resampling_goal(avx2),
+            _ if self.streams < 8 => return None,
             (SampleFormat::S16Le, 480) => [0.08, 0.14],
             (SampleFormat::S16Le, _) => [0.10, 0.16],
             (_, 480) => [0.22, 0.50],
             _ => [0.24, 0.50],
+        };
+        Some(if avx2 { wide } else { narrow })
+    }
+
+    fn resampling_goal(&self, avx2: bool) -> Option<f64> {
+        let [wide, narrow] = match self.quality {
+            Quality::Light => [6.0, 10.0],
+            Quality::Best if self.drift.is_some() => [16.0, 28.0],
+            Quality::Best if self.rate > self.card_rate => return None,
+            Quality::Best if self.streams > 1 => return avx2.then_some(7.0),
+            Quality::Best => [12.0, 20.0],
         };
         Some(if avx2 { wide } else { narrow })
     }

@@ -168,7 +168,8 @@ impl Row {
     /// Where a goal is missed, what shows whether this machine can reach it.
     fn missed(&self) -> Option<String> {
         let goal = self.goal.filter(|&goal| self.ours > goal)?;
-        let least = BOUNDS.iter().zip(self.bounds);
+        let bounds = BOUNDS.iter().zip(self.bounds);
+        let least = bounds.chain([(&"limit", self.limit)]);
         let least: Vec<_> = least
             .filter_map(|(name, ns)| Some(format!("{name} {:.3}", ns?)))
             .collect();
