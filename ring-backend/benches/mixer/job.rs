@@ -1,7 +1,7 @@
 //! The work that is timed.
 
 use crate::limit::Level;
-use crate::{bound, dithered, fir, limit, peers, pulse, spa};
+use crate::{bound, dithered, fir, limit, peers, pulse, purity, spa};
 use ring_backend::format::SampleFormat;
 use ring_backend::mix::{Input, Mixer, Quality, StreamSpec, Tier, Voice};
 use ring_backend::world::{CardFormat, CardSample};
@@ -344,15 +344,23 @@ impl Job {
         self.rate != self.card_rate || self.drift.is_some()
     }
 
-    /// Other engines at the same work; at a ratio that moves, they have one that does not reduce.
-    pub fn peers(&self) -> Vec<(String, Run)> {
+    /// Other engines at the same work, and how clean resampling ones are, in dB; at a ratio that
+    /// moves, they have one that does not reduce.
+    pub fn peers(&self) -> Vec<(String, Run, Option<f64>)> {
         // Others have nothing for streams in step.
         if self.dither || self.beside || self.resamples() && self.streams > 1 {
             return Vec::new();
         }
         if self.resamples() {
-            let from = self.rate + u32::from(self.drift.is_some());
-            return peers::resamplers((from, self.card_rate), self.frames);
+            let rates = (self.rate + u32::from(self.drift.is_some()), self.card_rate);
+            let step = f64::from(rates.0) / f64::from(rates.1);
+            let engines = peers::resamplers(rates, self.frames);
+            let judged = |(name, mut engine)| {
+                let worst =
+                    purity::worst_db(&mut engine, step, self.highest() / f64::from(rates.0));
+                (name, peers::timed(engine, self.frames), worst)
+            };
+            return engines.into_iter().map(judged).collect();
         }
         let (block, wide) = (self.block(), self.wide());
         let runs = [
@@ -360,7 +368,24 @@ impl Job {
             ("pipewire_no_volume", spa::mix(self.streams(), block, wide)),
         ];
         runs.into_iter()
-            .filter_map(|(name, run)| Some((name.to_owned(), run?)))
+            .filter_map(|(name, run)| Some((name.to_owned(), run?, None)))
             .collect()
+    }
+
+    /// How clean this crate's resampling is, in dB, where that is what is timed.
+    pub fn purity(&self, tier: Tier) -> Option<f64> {
+        let rates = (self.rate, self.card_rate);
+        let known = self.resamples() && tier != Tier::Scalar;
+        let (mut engine, step) =
+            known.then(|| purity::ours(rates, self.quality, self.drift, tier))?;
+        purity::worst_db(&mut engine, step, self.highest() / f64::from(rates.0))
+    }
+
+    /// Up to where resampling is to be clean, in hertz.
+    fn highest(&self) -> f64 {
+        match self.quality {
+            Quality::Best if self.drift.is_none() => 20_000.0,
+            _ => 18_000.0,
+        }
     }
 }

@@ -7,6 +7,10 @@
 //! noise adds to such a loop. Where a goal is missed, it is told what reading the streams costs
 //! alone, and what the fewest operations cost that sum them, done in registers.
 //!
+//! Beside resamplers stands how far what they add to a tone stays below it, at worst up to 20 kHz,
+//! or 18 where no more is asked for. Of peers the fastest is shown, and the fastest that is nearly
+//! as clean, whatever its delay.
+//!
 //! Libraries that are not installed are named and left out; instructions are counted where valgrind
 //! is installed, which has no AVX-VNNI: rows named so count AVX2's. With names behind `--` only rows
 //! that contain one are measured, and nothing is written.
@@ -19,6 +23,7 @@ mod limit;
 mod more;
 mod peers;
 mod pulse;
+mod purity;
 mod spa;
 
 use job::{Job, Run, jobs};
@@ -32,6 +37,9 @@ use std::time::Instant;
 const PASSES: usize = 60;
 const PASSES_MORE: usize = 400;
 const PASS_NS: f64 = 150_000.0;
+
+/// Resamplers that are worse by less are of one kind.
+const LIKE_DB: f64 = 12.0;
 
 /// What a sum of streams is held against beside the limit, all in one measurement.
 const BOUNDS: [&str; 3] = ["own gains", "reading", "arithmetic"];
@@ -114,7 +122,10 @@ struct Row {
     /// Loops with gains of their own, reading alone, and arithmetic alone.
     bounds: [Option<f64>; 3],
     goal: Option<f64>,
-    peers: Vec<(String, f64)>,
+    /// What others take, and how clean they are, in dB.
+    peers: Vec<(String, f64, Option<f64>)>,
+    /// How clean ours is.
+    db: Option<f64>,
     instructions: Option<f64>,
 }
 
@@ -130,8 +141,12 @@ impl Row {
         }
         let plain = job.plain_bound(tier);
         engines.extend(plain.map(|run| ("plain bound".to_owned(), run)));
+        let mut purities = Vec::new();
         if tier != Tier::Scalar {
-            engines.extend(job.peers());
+            for (name, run, db) in job.peers() {
+                engines.push((name, run));
+                purities.push(db);
+            }
         }
         let passes = if job.is_more() { PASSES_MORE } else { PASSES };
         let times = least(&mut engines, passes);
@@ -146,8 +161,10 @@ impl Row {
                 _ => job.goal(tier != Tier::Sse2),
             },
             peers: Vec::new(),
+            db: job.purity(tier),
             instructions: instructions(job, tier).map(|count| count / job.units()),
         };
+        let mut purities = purities.into_iter();
         for ((engine, _), ns) in engines.into_iter().zip(times) {
             let ns = ns / job.units();
             match engine.as_str() {
@@ -157,7 +174,7 @@ impl Row {
                 "plain bound" => row.bounds[0] = row.bounds[0].map(|bound| bound - ns),
                 name => match BOUNDS.iter().position(|&bound| bound == name) {
                     Some(at) => row.bounds[at] = Some(ns),
-                    None => row.peers.push((engine, ns)),
+                    None => row.peers.push((engine, ns, purities.next().flatten())),
                 },
             }
         }
@@ -186,12 +203,15 @@ impl Row {
         let null = |number: Option<f64>| number.map_or("null".into(), |n| format!("{n:.4}"));
         let peers = self.peers.iter();
         let peers: Vec<_> = peers
-            .map(|(peer, ns)| format!("\"{peer}\": {ns:.4}"))
+            .map(|(peer, ns, _)| format!("\"{peer}\": {ns:.4}"))
+            .collect();
+        let purities: Vec<_> = (self.peers.iter())
+            .map(|(peer, _, db)| format!("\"{peer}\": {}", null(*db)))
             .collect();
         format!(
             "{{\"name\": \"{}\", \"tier\": \"{}\", \"ours_ns\": {:.4}, \"limit_ns\": {}, \
              \"bound_ns\": {}, \"reading_ns\": {}, \"arithmetic_ns\": {}, \
-             \"peers\": {{{}}}, \"instructions\": {}}}",
+             \"peers\": {{{}}}, \"instructions\": {}, \"db\": {}, \"peers_db\": {{{}}}}}",
             self.name,
             self.tier,
             self.ours,
@@ -200,7 +220,9 @@ impl Row {
             null(self.bounds[1]),
             null(self.bounds[2]),
             peers.join(", "),
-            null(self.instructions)
+            null(self.instructions),
+            null(self.db),
+            purities.join(", ")
         )
     }
 }
@@ -212,7 +234,7 @@ impl fmt::Display for Row {
         };
         write!(
             f,
-            "{:<26} {:<7} {:>8.3} {:>8} {:>8} {:>6} {:>7}",
+            "{:<26} {:<7} {:>8.3} {:>8} {:>8} {:>6} {:>7} {:>4}",
             self.name,
             self.tier,
             self.ours,
@@ -222,12 +244,27 @@ impl fmt::Display for Row {
                 self.bounds[0].or(self.limit).map(|bound| self.ours / bound),
                 2
             ),
-            shown(self.instructions, 3)
+            shown(self.instructions, 3),
+            shown(self.db, 0)
         )?;
-        match self.peers.first() {
-            Some((peer, ns)) => write!(f, "  {peer} {ns:.2} ({:.1}x ours)", ns / self.ours),
-            None => Ok(()),
+        let shown = |&(ref peer, ns, db): &(String, f64, Option<f64>)| {
+            let db = db.map_or(String::new(), |db| format!(", {db:.0} dB"));
+            format!("{peer} {ns:.2} ({:.1}x ours{db})", ns / self.ours)
+        };
+        // The fastest, and the fastest of those that are not far worse than ours.
+        let like = |db: &&(String, f64, Option<f64>)| {
+            db.2.zip(self.db).is_some_and(|(a, b)| a > b - LIKE_DB)
+        };
+        let fastest = self.peers.first();
+        let alike = self
+            .peers
+            .iter()
+            .find(like)
+            .filter(|peer| Some(peer) != fastest.as_ref());
+        for peer in fastest.into_iter().chain(alike) {
+            write!(f, "  {}", shown(peer))?;
         }
+        Ok(())
     }
 }
 
@@ -253,8 +290,8 @@ fn main() -> std::io::Result<()> {
     }
     let mut rows = Vec::new();
     println!(
-        "{:<26} {:<7} {:>8} {:>8} {:>8} {:>6} {:>7}  best peer (ns per frame and stream)",
-        "", "tier", "ours ns", "limit ns", "bound ns", "ratio", "instr"
+        "{:<26} {:<7} {:>8} {:>8} {:>8} {:>6} {:>7} {:>4}  best peers (ns per frame and stream)",
+        "", "tier", "ours ns", "limit ns", "bound ns", "ratio", "instr", "dB"
     );
     // Names to look at alone, as `cargo bench -p ring-backend -- mix_s16`.
     let wanted: Vec<&String> = arguments

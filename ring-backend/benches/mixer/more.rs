@@ -1,7 +1,6 @@
 //! More engines: two with other ways in than plain C, and one that is a crate.
 
-use crate::job::Run;
-use crate::peers::{library, symbol};
+use crate::peers::{Convert, library, symbol};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
 use std::ffi::{CStr, c_double, c_int, c_uint, c_void};
@@ -25,13 +24,7 @@ struct Zita {
 ///
 /// Its library is C++: the names are those that GCC and Clang give to the members of `Resampler`
 /// and `VResampler` in its headers, and an object is their first argument.
-pub fn zita(
-    rates: (u32, u32),
-    frames: usize,
-    input: &[f32],
-    half: c_uint,
-    varies: bool,
-) -> Option<Run> {
+pub fn zita(rates: (u32, u32), half: c_uint, varies: bool) -> Option<Convert> {
     type Plain = unsafe extern "C" fn(*mut Zita) -> c_int;
     type Setup = unsafe extern "C" fn(*mut Zita, c_uint, c_uint, c_uint, c_uint) -> c_int;
     type SetupAny = unsafe extern "C" fn(*mut Zita, c_double, c_uint, c_uint) -> c_int;
@@ -72,21 +65,25 @@ pub fn zita(
             failed,
         )
     };
-    let (input, mut out) = (input.to_vec(), vec![0.0; frames * 2]);
     (failed == 0).then(|| {
-        Box::new(move || {
-            zita.in_frames = frames as c_uint * 2;
-            zita.out_frames = frames as c_uint;
+        Box::new(move |input: &[f32], out: &mut [f32]| {
+            let (new, room) = (input.len() / 2, out.len() / 2);
+            zita.in_frames = new as c_uint;
+            zita.out_frames = room as c_uint;
             zita.input = input.as_ptr();
             zita.output = out.as_mut_ptr();
-            // SAFETY: `input` has twice as many frames as `out`, which no ratio here exceeds.
+            // SAFETY: both buffers hold as many frames as are named.
             unsafe { process(&mut *zita) };
-        }) as Run
+            (
+                new - zita.in_frames as usize,
+                room - zita.out_frames as usize,
+            )
+        }) as Convert
     })
 }
 
 /// FFmpeg's resampler with its defaults, in interleaved float.
-pub fn swresample(rates: (u32, u32), frames: usize, input: &[f32]) -> Option<Run> {
+pub fn swresample(rates: (u32, u32)) -> Option<Convert> {
     type Alloc = unsafe extern "C" fn(
         *mut c_void,
         i64,
@@ -120,38 +117,33 @@ pub fn swresample(rates: (u32, u32), frames: usize, input: &[f32]) -> Option<Run
             transmute::<*mut c_void, Convert>(symbol(library, c"swr_convert")?),
         )
     };
-    let (input, mut out) = (input.to_vec(), vec![0.0_f32; frames * 2]);
-    let new_frames = frames as u64 * u64::from(rates.0) / u64::from(rates.1);
-    Some(Box::new(move || {
+    Some(Box::new(move |input: &[f32], out: &mut [f32]| {
+        let room = out.len() / 2;
+        // It would take all that there is, and keep it.
+        let new = (room * rates.0 as usize / rates.1 as usize).min(input.len() / 2);
         let mut from: *const u8 = input.as_ptr().cast();
         let mut to: *mut u8 = out.as_mut_ptr().cast();
         // SAFETY: the buffers hold at least as many frames of two channels as are named.
-        unsafe {
-            convert(
-                state,
-                &mut to,
-                frames as c_int,
-                &mut from,
-                new_frames as c_int,
-            )
-        };
+        let made = unsafe { convert(state, &mut to, room as c_int, &mut from, new as c_int) };
+        (new, usize::try_from(made).unwrap_or(0))
     }))
 }
 
 /// rubato's FFT with `chunk` frames at a time. Only where that is what a call asks for.
-pub fn rubato(rates: (u32, u32), frames: usize, input: &[f32]) -> Option<Run> {
+pub fn rubato(rates: (u32, u32), chunk: usize) -> Option<Convert> {
     let (from, to) = (rates.0 as usize, rates.1 as usize);
-    let mut engine = Fft::<f32>::new(from, to, frames, 2, FixedSync::Output).ok()?;
-    let (input, mut out) = (input.to_vec(), vec![0.0_f32; frames * 2]);
-    if engine.output_frames_next() != frames || input.len() < 2 * engine.input_frames_max() {
+    let mut engine = Fft::<f32>::new(from, to, chunk, 2, FixedSync::Output).ok()?;
+    if engine.output_frames_next() != chunk || engine.input_frames_max() > 2 * chunk {
         return None;
     }
-    Some(Box::new(move || {
+    Some(Box::new(move |input: &[f32], out: &mut [f32]| {
         let need = engine.input_frames_next();
-        let from = InterleavedSlice::new(&input, 2, need);
-        let to = InterleavedSlice::new_mut(&mut out, 2, frames);
-        if let (Ok(from), Ok(mut to)) = (from, to) {
-            let _ = engine.process_into_buffer(&from, &mut to, None);
-        }
+        let from = InterleavedSlice::new(input, 2, need);
+        let to = InterleavedSlice::new_mut(out, 2, chunk);
+        let done = from.ok().zip(to.ok()).and_then(|(from, mut to)| {
+            let done = engine.process_into_buffer(&from, &mut to, None);
+            done.ok()
+        });
+        done.map_or((0, 0), |_| (need, chunk))
     }))
 }

@@ -38,35 +38,49 @@ pub fn absent() -> Vec<&'static str> {
         .collect()
 }
 
-/// Stereo float from one rate to another, `frames` frames out per call.
-pub fn resamplers(rates: (u32, u32), frames: usize) -> Vec<(String, Run)> {
+/// An engine that converts interleaved stereo: it takes some of the frames that there are and makes
+/// at most as many as there is room for. Returns how many it took and how many it made.
+pub type Convert = Box<dyn FnMut(&[f32], &mut [f32]) -> (usize, usize)>;
+
+/// Engines from one rate to another, `frames` frames out per call.
+pub fn resamplers(rates: (u32, u32), frames: usize) -> Vec<(String, Convert)> {
     let mut engines = Vec::new();
-    let input: Vec<f32> = (0..frames * 4)
-        .map(|n| ((n * 37) % 200) as f32 / 300.0)
-        .collect();
     for quality in [3, 10] {
-        let run = speex(rates, frames, &input, quality);
-        engines.extend(run.map(|run| (format!("speex_float_q{quality}"), run)));
+        let engine = speex(rates, quality);
+        engines.extend(engine.map(|engine| (format!("speex_float_q{quality}"), engine)));
     }
     for (name, converter) in [("medium", 1), ("best", 0)] {
-        let run = samplerate(rates, frames, &input, converter);
-        engines.extend(run.map(|run| (format!("samplerate_{name}"), run)));
+        let engine = samplerate(rates, converter);
+        engines.extend(engine.map(|engine| (format!("samplerate_{name}"), engine)));
     }
-    let runs = [
-        ("soxr_hq", soxr(rates, frames, &input)),
-        ("zita_h48", more::zita(rates, frames, &input, 48, false)),
-        ("zita_vres_h48", more::zita(rates, frames, &input, 48, true)),
-        ("swresample", more::swresample(rates, frames, &input)),
-        ("rubato_fft", more::rubato(rates, frames, &input)),
+    let others = [
+        ("soxr_hq", soxr(rates)),
+        ("zita_h48", more::zita(rates, 48, false)),
+        ("zita_vres_h48", more::zita(rates, 48, true)),
+        ("swresample", more::swresample(rates)),
+        ("rubato_fft", more::rubato(rates, frames)),
     ];
     engines.extend(
-        runs.into_iter()
-            .filter_map(|(name, run)| Some((name.to_owned(), run?))),
+        others
+            .into_iter()
+            .filter_map(|(name, engine)| Some((name.to_owned(), engine?))),
     );
     engines
 }
 
-fn speex(rates: (u32, u32), frames: usize, input: &[f32], quality: c_int) -> Option<Run> {
+/// An engine at work on the same frames over and over, `frames` frames out per call.
+pub fn timed(mut engine: Convert, frames: usize) -> Run {
+    let input: Vec<f32> = (0..frames * 4)
+        .map(|n| ((n * 37) % 200) as f32 / 300.0)
+        .collect();
+    let mut out = vec![0.0; frames * 2];
+    Box::new(move || {
+        engine(&input, &mut out);
+        std::hint::black_box(&out);
+    })
+}
+
+fn speex(rates: (u32, u32), quality: c_int) -> Option<Convert> {
     type Init = unsafe extern "C" fn(u32, u32, u32, c_int, *mut c_int) -> *mut c_void;
     type Process =
         unsafe extern "C" fn(*mut c_void, *const f32, *mut u32, *mut f32, *mut u32) -> c_int;
@@ -83,11 +97,10 @@ fn speex(rates: (u32, u32), frames: usize, input: &[f32], quality: c_int) -> Opt
     };
     // SAFETY: two channels; no error code is wanted.
     let state = unsafe { init(2, rates.0, rates.1, quality, ptr::null_mut()) };
-    let (input, mut out) = (input.to_vec(), vec![0.0; frames * 2]);
     (!state.is_null()).then(|| {
-        Box::new(move || {
-            let (mut taken, mut given) = (frames as u32, frames as u32);
-            // SAFETY: both buffers hold `frames` frames of two channels.
+        Box::new(move |input: &[f32], out: &mut [f32]| {
+            let (mut taken, mut given) = (input.len() as u32 / 2, out.len() as u32 / 2);
+            // SAFETY: both buffers hold as many frames of two channels as are named.
             unsafe {
                 process(
                     state,
@@ -97,11 +110,12 @@ fn speex(rates: (u32, u32), frames: usize, input: &[f32], quality: c_int) -> Opt
                     &mut given,
                 )
             };
-        }) as Run
+            (taken as usize, given as usize)
+        }) as Convert
     })
 }
 
-fn samplerate(rates: (u32, u32), frames: usize, input: &[f32], converter: c_int) -> Option<Run> {
+fn samplerate(rates: (u32, u32), converter: c_int) -> Option<Convert> {
     /// `SRC_DATA` of samplerate.h.
     #[repr(C)]
     struct Data {
@@ -127,26 +141,26 @@ fn samplerate(rates: (u32, u32), frames: usize, input: &[f32], converter: c_int)
     let mut error = 0;
     // SAFETY: two channels and a place for the error.
     let state = unsafe { new(converter, 2, &mut error) };
-    let (input, mut out) = (input.to_vec(), vec![0.0; frames * 2]);
     (!state.is_null()).then(|| {
-        Box::new(move || {
+        Box::new(move |input: &[f32], out: &mut [f32]| {
             let mut data = Data {
                 input: input.as_ptr(),
                 output: out.as_mut_ptr(),
-                input_frames: frames as c_long,
-                output_frames: frames as c_long,
+                input_frames: input.len() as c_long / 2,
+                output_frames: out.len() as c_long / 2,
                 used: 0,
                 made: 0,
                 end: 0,
                 ratio: f64::from(rates.1) / f64::from(rates.0),
             };
-            // SAFETY: both buffers hold `frames` frames of two channels.
+            // SAFETY: both buffers hold as many frames of two channels as are named.
             unsafe { process(state, &mut data) };
-        }) as Run
+            (data.used as usize, data.made as usize)
+        }) as Convert
     })
 }
 
-fn soxr(rates: (u32, u32), frames: usize, input: &[f32]) -> Option<Run> {
+fn soxr(rates: (u32, u32)) -> Option<Convert> {
     type Create = unsafe extern "C" fn(
         c_double,
         c_double,
@@ -186,23 +200,25 @@ fn soxr(rates: (u32, u32), frames: usize, input: &[f32]) -> Option<Run> {
             none,
         )
     };
-    let (input, mut out) = (input.to_vec(), vec![0.0; frames * 2]);
-    let new_frames = frames * rates.0 as usize / rates.1 as usize;
     (!state.is_null()).then(|| {
-        Box::new(move || {
+        Box::new(move |input: &[f32], out: &mut [f32]| {
             let (mut taken, mut given) = (0, 0);
+            let room = out.len() / 2;
+            // It would take all that there is, and keep it.
+            let new = (room * rates.0 as usize / rates.1 as usize).min(input.len() / 2);
             // SAFETY: the buffers hold at least as many frames of two channels as are named.
             unsafe {
                 process(
                     state,
                     input.as_ptr(),
-                    new_frames,
+                    new,
                     &mut taken,
                     out.as_mut_ptr(),
-                    frames,
+                    room,
                     &mut given,
                 )
             };
-        }) as Run
+            (taken, given)
+        }) as Convert
     })
 }
