@@ -1,24 +1,74 @@
 //! Sums of 16-bit streams that may overflow on the way, or of what was gathered of other streams as
-//! well: whole samples are carried to sums of their own.
+//! well: high halves are [carried](crate::steps) to sums of their own.
+
+macro_rules! beginning {
+    ($width:ident, $feature:literal) => {
+        /// How sums of this width begin.
+        pub mod $width {
+            use crate::simd::$width::*;
+            use crate::steps::{CARRIED, Steps};
+            use crate::wide::$width::parts;
+            use core::hint::black_box;
+
+            const LANES: usize = OCTETS / 4;
+
+            /// Parts what was gathered, which has 38 fraction bits: what is carried, and what the
+            /// first units hold, with half a sample.
+            #[inline(never)]
+            #[target_feature(enable = $feature)]
+            pub fn begin(
+                gathered: &[i64],
+                steps: &Steps,
+                first: &mut [[V; 2]],
+                highs: &mut [[V; 2]],
+            ) {
+                let half = every32(steps.half());
+                let low_bits = every32((1 << (steps.places() - CARRIED)) - 1);
+                let cut = i64::from(38 - steps.places());
+                // A loop is enough, whatever the compiler knows of how many there are.
+                let gathered = black_box(gathered);
+                let sums = first.iter_mut().zip(highs);
+                for (of, (first, highs)) in gathered.as_chunks::<{ 2 * LANES }>().0.iter().zip(sums)
+                {
+                    let mut lows = [every32(0); 2];
+                    for i in 0..2 {
+                        let [even, odd] = parts(&of.as_chunks().0[i * LANES / 8], i);
+                        highs[i] = weave32(right64::<32>(even), odd);
+                        let [even, odd] = [even, odd].map(|sum| down64(sum, &[cut, 0]));
+                        lows[i] = and(weave32(even, left64::<32>(odd)), low_bits);
+                    }
+                    *highs = quads(*highs);
+                    *first = quads(lows).map(|low| add32(low, half));
+                }
+            }
+        }
+    };
+}
+
+mod begin {
+    beginning!(v128, "sse2");
+    beginning!(v256, "avx2");
+}
 
 macro_rules! kernel {
-    ($width:ident, $feature:literal, $vectors:literal) => {
+    ($width:ident, $parts:ident, $feature:literal, $vectors:literal) => {
         /// The loop of this width.
         pub mod $width {
+            use super::begin::$parts::begin;
             use crate::narrow::$width::{add, packed, put, shift};
             use crate::plan::Plan;
             use crate::simd::$width::*;
             use crate::simd::{Block, Starts};
-            use crate::wide::$width::parts;
+            use crate::steps::CARRIED;
+            use core::hint::black_box;
 
             /// Vectors that are done at a time, their octets and samples.
             const PART: usize = $vectors;
             /// Octets that are done at a time.
             pub const PART_SIZE: usize = PART * OCTETS;
             const PART_SAMPLES: usize = PART_SIZE / 2;
-            const LANES: usize = OCTETS / 4;
 
-            /// Sums in steps, carrying whole samples, which can always be done.
+            /// Sums in steps, carrying high halves, which can always be done.
             #[inline(never)]
             #[target_feature(enable = $feature)]
             pub fn carrying(
@@ -29,43 +79,31 @@ macro_rules! kernel {
                 out: &mut [u8],
             ) -> usize {
                 let steps = plan.steps();
-                let last = low5(steps.last());
-                let places = steps.places();
-                let cut = i64::from(38 - places);
+                let last = low5(&steps.last().map(|places| places - CARRIED as i32));
                 let len = match gathered {
                     Some(_) => out.len() / 16 * 16,
                     None => out.len(),
                 };
                 let (out, _) = out.split_at_mut(len);
+                let mut first = [[every32(steps.half()); 2]; PART];
+                let mut highs = [[every32(0); 2]; PART];
+                // Or it becomes a blend, which takes the unit that has most to do.
+                let low = black_box(every32(0xFFFF));
                 blocks::<PART_SIZE>(starts, base, out, |at, block, out| {
-                    let mut wholes = [[every32(0); 2]; PART];
-                    let mut sums = [[every32(steps.half()); 2]; PART];
+                    highs = [[every32(0); 2]; PART];
                     if let Some(gathered) = gathered {
-                        let eights = gathered.get(at / 2..).unwrap_or(&[]);
-                        let Some(eights) = eights.first_chunk::<PART_SAMPLES>() else {
+                        let gathered = gathered.get(at / 2..).and_then(<[i64]>::first_chunk);
+                        let Some(gathered) = gathered else {
                             return;
                         };
-                        for i in 0..PART {
-                            let mut both = [[every32(0); 2]; 2];
-                            for j in 0..2 {
-                                let at = 2 * i + j;
-                                let [even, odd] = parts(&eights.as_chunks().0[at * LANES / 8], at);
-                                // 38 fraction bits: the whole samples, and what these units hold.
-                                let high = weave32(right64::<32>(even), odd);
-                                both[0][j] = right32(high, 6);
-                                let [even, odd] = [even, odd].map(|sum| down64(sum, &[cut, 0]));
-                                let low = weave32(even, left64::<32>(odd));
-                                both[1][j] = and(low, every32((1 << places) - 1));
-                            }
-                            wholes[i] = quads(both[0]);
-                            let [low, high] = quads(both[1]);
-                            sums[i] = [add32(sums[i][0], low), add32(sums[i][1], high)];
-                        }
+                        let gathered: &[i64; PART_SAMPLES] = gathered;
+                        begin(gathered, steps, &mut first, &mut highs);
                     }
+                    let mut sums = first;
                     for (pair, factors) in block.pairs().zip(steps.factors()) {
                         if factors.before[0] != 0 {
                             if factors.carries() {
-                                carry(&mut sums, &mut wholes, from8(&factors.before));
+                                carry(&mut sums, &mut highs, high_halves(&factors.before), low);
                             }
                             if factors.shifts() {
                                 shift(&mut sums, low5(&factors.before));
@@ -76,7 +114,7 @@ macro_rules! kernel {
                     shift(&mut sums, last);
                     for i in 0..PART {
                         for j in 0..2 {
-                            sums[i][j] = add32(sums[i][j], wholes[i][j]);
+                            sums[i][j] = right32(add32(sums[i][j], highs[i][j]), CARRIED);
                         }
                     }
                     put(packed(sums), out);
@@ -90,7 +128,7 @@ macro_rules! kernel {
                 starts: &Starts<'_>,
                 base: usize,
                 out: &mut [u8],
-                sum: impl Fn(usize, Block<'_, '_, SIZE>, &mut [u8; SIZE]),
+                mut sum: impl FnMut(usize, Block<'_, '_, SIZE>, &mut [u8; SIZE]),
             ) -> usize {
                 let len = out.len();
                 let (Some(last), Some(parts)) = (len.checked_sub(SIZE), starts.parts()) else {
@@ -110,16 +148,16 @@ macro_rules! kernel {
                 at.min(len)
             }
 
-            /// Carries whole samples from sums of so many fraction bits.
+            /// Carries sums' high halves times `factors`, whose low halves are 0; `low` remain.
             #[inline]
             #[target_feature(enable = $feature)]
-            fn carry(sums: &mut [[V; 2]; PART], wholes: &mut [[V; 2]; PART], places: V) {
-                let beyond = beyond32(places);
+            fn carry(sums: &mut [[V; 2]; PART], highs: &mut [[V; 2]; PART], factors: V, low: V) {
+                // Registers are for the sums, and these are in memory: the compiler is not to know.
+                let highs = black_box(highs);
                 for i in 0..PART {
                     for j in 0..2 {
-                        let sum = sums[i][j];
-                        wholes[i][j] = add32(wholes[i][j], shift32(sum, places));
-                        sums[i][j] = and_not(beyond, sum);
+                        highs[i][j] = add_madd16(highs[i][j], sums[i][j], factors);
+                        sums[i][j] = and(sums[i][j], low);
                     }
                 }
             }
@@ -127,5 +165,6 @@ macro_rules! kernel {
     };
 }
 
-kernel!(v128, "sse2", 3);
-kernel!(v256, "avx2", 3);
+kernel!(v128, v128, "sse2", 4);
+kernel!(v256, v256, "avx2", 6);
+kernel!(vnni, v256, "avx2,avxvnni", 6);

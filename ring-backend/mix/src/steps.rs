@@ -3,7 +3,8 @@
 //! A gain is a number of 15 bits in some power of two, or the sum of two of those. Streams are
 //! summed from the finest of these units to the coarsest, and between them the sum is cut to the
 //! next: as cutting rounds down and only the last cut decides, the result is that of the exact sum.
-//! Before the sum may overflow, the whole samples in it are carried to a sum of their own.
+//! Before the sum may overflow, its high half is carried to a sum of its own: a multiply-add takes
+//! it there from any units. That sum is in [units](CARRIED) that no cut is coarser than.
 //!
 //! Without carrying, the sum in the coarsest units may wrap as long as one that is beyond full scale
 //! still is when it has wrapped: whoever sums looks at what comes out, and does the rare block that
@@ -13,19 +14,25 @@ use super::gain::GAIN_BITS;
 use super::kernel::places_of;
 use super::plan::{Gains, LIMIT, SLOTS};
 
+/// Fraction bits of what is carried.
+pub const CARRIED: u32 = 6;
+/// Fewest fraction bits of a step, for what carries its high half to be below 2^15.
+const LEAST: u32 = CARRIED + 16 - 14;
+
 /// What samples of two streams are multiplied by.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(32))]
 pub struct Factors {
     /// Factors of four samples of each, in turns.
     pub each: [i16; 8],
-    /// What is done with the sum so far before that, in every lane: in bits 8 to 12 the fraction bits
-    /// of what is carried, if it is, and in bits 0 to 4 places that the rest is shifted by.
+    /// What is done with the sum so far before that, in every lane: in the high half what its high
+    /// half is multiplied by and carried, if it is, and in bits 0 to 4 places that the rest is
+    /// shifted by.
     pub before: [i32; 4],
 }
 
 impl Factors {
-    /// Whether whole samples are carried.
+    /// Whether the high half is carried.
     #[inline]
     #[must_use]
     pub const fn carries(&self) -> bool {
@@ -68,8 +75,8 @@ impl Steps {
             factors: heapless::Vec::new(),
             short: false,
             wraps: false,
-            places: 1,
-            last: [1; 4],
+            places: LEAST,
+            last: [LEAST as i32; 4],
         }
     }
 
@@ -86,7 +93,7 @@ impl Steps {
         self.short
     }
 
-    /// Fraction bits of the first units, at least one.
+    /// Fraction bits of the first units, more than of what is carried.
     #[must_use]
     pub const fn places(&self) -> u32 {
         self.places
@@ -116,16 +123,18 @@ impl Steps {
         let mut places = streams
             .first()
             .map_or(0, |first| places_of(first.even))
-            .max(1);
+            .max(LEAST);
         self.places = places;
         self.short = !streams.is_empty();
         self.factors.clear();
         // What all factors so far sum to at most with half a unit, and with what was gathered of
-        // others when whole samples are carried.
-        let (mut bound, mut carried) = (64, 192);
+        // others when high halves are carried.
+        let (mut bound, mut carried) = (64, 66);
         for pair in streams.as_chunks::<2>().0 {
             let [a, b]: [[i32; 4]; 2] = pair.map(|gains| gains.even.as_chunks().0[0]);
-            let need = places_of(pair[0].even).max(places_of(pair[1].even)).max(1);
+            let need = places_of(pair[0].even)
+                .max(places_of(pair[1].even))
+                .max(LEAST);
             let mut next = places;
             let mut sum = sum_of(a, b, next);
             while next > need && sum.is_none_or(|sum| (carried >> (places - next)) + sum > LIMIT) {
@@ -136,10 +145,15 @@ impl Steps {
             let sum = sum.unwrap_or(LIMIT);
             let shift = places - next;
             let carry = (carried >> shift) + 1 + sum > LIMIT;
-            let from = if carry { places << 8 } else { 0 };
-            let before = [(from | shift) as i32; 4];
+            let high = if carry {
+                1 << (CARRIED + 16 - places)
+            } else {
+                0
+            };
+            let before = [high << 16 | shift as i32; 4];
             if carry {
-                carried = 1 << (places.saturating_sub(15));
+                // The low half.
+                carried = 2;
             }
             if shift > 0 {
                 self.short &= bound <= LIMIT;

@@ -35,14 +35,12 @@ pub mod v128 {
         add_madd16(sum: V, a: V, b: V) -> V = add32(sum, madd16(a, b));
         /// Shifts 32-bit lanes right by `count`, keeping the sign.
         right32(value: V, count: u32) -> V = _mm_sra_epi32(value, _mm_cvtsi32_si128(count as i32));
-        /// The same by a count that [`low5`] or [`from8`] gave.
+        /// The same by a count that [`low5`] gave.
         shift32(value: V, count: V) -> V = _mm_sra_epi32(value, count);
-        /// All bits from such a count on, in every 32-bit lane.
-        beyond32(count: V) -> V = _mm_sll_epi32(_mm_set1_epi32(-1), count);
         /// The count of bits 0 to 4 of integers that are all the same.
         low5(of: &[i32; 4]) -> V = _mm_cvtsi32_si128(of[0] & 31);
-        /// The count of bits 8 to 12.
-        from8(of: &[i32; 4]) -> V = _mm_cvtsi32_si128(of[0] >> 8 & 31);
+        /// The integers' high halves alone, where they are.
+        high_halves(of: &[i32; 4]) -> V = _mm_and_si128(load(of), _mm_set1_epi32(-1 << 16));
         /// Shifts 64-bit lanes right by a count that lies ready, filling with zeros.
         down64(value: V, count: &[i64; 2]) -> V = _mm_srl_epi64(value, load(count));
         /// The even 32-bit lanes of `even` and the odd ones of `odd`.
@@ -108,18 +106,15 @@ pub mod v256 {
         /// Shifts 32-bit lanes right by `count`, below 32, keeping the sign.
         right32(value: V, count: u32) -> V =
             _mm256_srav_epi32(value, _mm256_set1_epi32(count as i32));
-        /// The same by counts that [`low5`] or [`from8`] gave, which are below 32.
+        /// The same by counts that [`low5`] gave, which are below 32.
         shift32(value: V, counts: V) -> V = _mm256_srav_epi32(value, counts);
-        /// All bits from such counts on.
-        beyond32(counts: V) -> V = _mm256_sllv_epi32(_mm256_set1_epi32(-1), counts);
         /// The counts of bits 0 to 4 of integers that are all the same: that they are is not told,
         /// as shifting all lanes by one count takes two steps, and each by its own takes one.
         low5(of: &[i32; 4]) -> V = _mm256_and_si256(
             _mm256_broadcastsi128_si256(v128::load(of)), _mm256_set1_epi32(31));
-        /// The counts of bits 8 to 12.
-        from8(of: &[i32; 4]) -> V = _mm256_and_si256(
-            _mm256_srli_epi32::<8>(_mm256_broadcastsi128_si256(v128::load(of))),
-            _mm256_set1_epi32(31));
+        /// The integers' high halves alone, where they are.
+        high_halves(of: &[i32; 4]) -> V = _mm256_and_si256(
+            _mm256_broadcastsi128_si256(v128::load(of)), _mm256_set1_epi32(-1 << 16));
         /// Shifts 64-bit lanes right by a count that lies ready, filling with zeros.
         down64(value: V, count: &[i64; 2]) -> V = _mm256_srl_epi64(value, v128::load(count));
         /// The even 32-bit lanes of `even` and the odd ones of `odd`.
@@ -210,6 +205,8 @@ pub mod vnni {
 
     operations! { "avx2,avxvnni",
         /// Adds products of 16-bit lanes, two to a sum.
+        add_madd16(sum: V, a: V, b: V) -> V = _mm256_dpwssd_avx_epi32(sum, a, b);
+        /// The same.
         onto_madd16(sum: V, a: V, b: V) -> V = _mm256_dpwssd_avx_epi32(sum, a, b);
     }
 }
