@@ -26,9 +26,11 @@ const INPUTS: usize = 256;
 /// channel where two are looked at together and one is odd; more than two streams of stereo.
 const PLANES: usize = 2 * (HISTORY / 7 * 8 + INPUTS * MAX_CHANNELS);
 
-/// Records of streams in step: of as many frames of filter and new ones as 128 outputs take from
-/// 44.1 to 48 kHz. They stay in the nearest cache beside a row of coefficients.
-const RECORDS: usize = 192;
+/// Records of streams in step: of as many frames of filter and new ones as all outputs take from
+/// 44.1 to 48 kHz, for what is laid out anew of a filter each time is more than what they cost that
+/// do not stay in the nearest cache.
+const RECORDS: usize = 296;
+const _: () = assert!(2 * STREAMS * RECORDS <= HISTORY + INPUTS * MAX_CHANNELS);
 
 /// How many streams of so many channels there is room for at once.
 #[must_use]
