@@ -133,18 +133,28 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What xenstored says; anything else is [`StoreError::Other`].
+    const NAMES: [(&str, Self); 10] = [
+        ("ENOENT", Self::NotFound),
+        ("EACCES", Self::Denied),
+        ("EPERM", Self::Denied),
+        ("EAGAIN", Self::Again),
+        ("EBUSY", Self::Again),
+        ("EQUOTA", Self::Quota),
+        ("ENOSPC", Self::Quota),
+        ("ENOMEM", Self::Quota),
+        ("E2BIG", Self::TooLong),
+        ("EEXIST", Self::Exists),
+    ];
+
     /// The error that an `XS_ERROR` payload names.
     #[must_use]
     pub fn parse(payload: &[u8]) -> Self {
-        match payload.strip_suffix(b"\0").unwrap_or(payload) {
-            b"ENOENT" => Self::NotFound,
-            b"EACCES" | b"EPERM" => Self::Denied,
-            b"EAGAIN" | b"EBUSY" => Self::Again,
-            b"EQUOTA" | b"ENOSPC" | b"ENOMEM" => Self::Quota,
-            b"E2BIG" => Self::TooLong,
-            b"EEXIST" => Self::Exists,
-            _ => Self::Other,
-        }
+        let name = payload.strip_suffix(b"\0").unwrap_or(payload);
+        let known = Self::NAMES
+            .iter()
+            .find(|(known, _)| known.as_bytes() == name);
+        known.map_or(Self::Other, |&(_, error)| error)
     }
 }
 
