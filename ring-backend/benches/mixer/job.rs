@@ -98,9 +98,11 @@ impl Job {
         (self.frames * if self.dither { 1 } else { self.streams }) as f64
     }
 
-    /// Whether a tier makes a difference: AVX-VNNI does where 16-bit streams are summed.
+    /// Whether a tier makes a difference: AVX-VNNI does where 16-bit streams are summed, and where
+    /// streams are resampled in step.
     pub fn tells(&self, word: &str) -> bool {
-        word.is_empty() || self.rate == 48_000 && self.sample == CardSample::S16 && !self.dither
+        let narrow = self.rate == 48_000 && self.sample == CardSample::S16 && !self.dither;
+        word.is_empty() || narrow || self.resamples() && self.streams > 1
     }
 
     /// Whether [`Job::plain`] is to be taken off.

@@ -7,7 +7,7 @@
 //! coefficients would have to be spread by instructions of their own.
 
 use super::path::Path;
-use super::simd::v256::*;
+use super::simd::{Vnni, call, onto_pair, v256::*};
 use super::table::{EDGE, LANE, Sixteen, Table};
 use core::hint::black_box;
 
@@ -40,6 +40,8 @@ pub struct Columns<'a> {
     pub records: &'a [Record],
     /// Whether any low sample is not 0.
     pub fine: bool,
+    /// The promise of AVX-VNNI, if it is there.
+    pub vnni: Option<Vnni>,
 }
 
 /// Records of as many frames.
@@ -76,13 +78,24 @@ pub fn lay(frames: [&[[i32; 2]]; STREAMS], half: usize, records: &mut [Record]) 
     any(any_low)
 }
 
+/// Does something with each pair of a lane's taps. A loop the compiler would unroll too late to keep
+/// sums in registers.
+macro_rules! each_pair {
+    ($i:ident, $body:block) => {
+        each_pair!($i, $body, 0 1 2 3 4 5 6 7)
+    };
+    ($i:ident, $body:block, $($at:literal)*) => { $({
+        const $i: usize = $at;
+        $body
+    })* };
+}
+
 /// Makes all columns' outputs.
 #[target_feature(enable = "avx2")]
 pub fn outputs(columns: &Columns<'_>, path: Path, out: &mut [Channels]) {
     let (evens, odds) = columns.records.split_at(columns.records.len() / 2);
     let (plan, rows) = (&columns.table.plan, columns.table.rows);
     let (taps, row_len) = (plan.shape.taps, plan.row_len() / LANE);
-    let [fine, coarse] = plan.shape.family.shifts();
     // A multiply for each row would wait among those of vectors, and what comes next for it.
     let Some(mut path) = path.in_units(row_len as u64) else {
         return;
@@ -96,54 +109,105 @@ pub fn outputs(columns: &Columns<'_>, path: Path, out: &mut [Channels]) {
     // An output ahead: these steps wait for each other, and each for vectors at its port.
     let mut place = next();
     for out in out {
-        let Some((window, row)) = place else {
+        let Some(here) = place else {
             return;
         };
         place = next();
-        let (Some((ends, row)), Some((head, window))) =
-            (row.split_first(), window.split_first_chunk())
-        else {
-            return;
+        let done = match columns.vnni {
+            Some(token) => call::vnni::output(token, columns, here, out),
+            None => output(columns, here, out),
         };
-        let Some((window, tail)) = window.split_last_chunk() else {
+        if done.is_none() {
             return;
-        };
-        let lanes = row.as_chunks::<2>().0.iter();
-        let lanes = lanes.zip(window.as_chunks::<{ LANE / 2 }>().0);
-        let (mut sums, mut crosses) = ([every32(0); 2], [[every32(HALF); 2]; WAYS]);
-        for (row, window) in lanes.clone() {
-            let (a, b) = (halves(&row[0]), halves(&row[1]));
-            let windows = window.as_chunks().0;
-            (sums, crosses) = add_high((sums, crosses), [a[0], b[0]], &windows[0]);
-            (sums, crosses) = add_high((sums, crosses), [a[1], b[1]], &windows[1]);
         }
-        // Looked at each time: there is no loop for each answer.
-        if black_box(columns.fine) {
-            for (row, window) in lanes {
-                let a = halves(&row[0]);
-                let windows = window.as_chunks().0;
-                crosses = add_low(crosses, a[0], &windows[0]);
-                crosses = add_low(crosses, a[1], &windows[1]);
-            }
-        }
-        let ends = ends.0.as_chunks::<2>().0;
-        for (i, mut crosses) in crosses.into_iter().enumerate() {
-            let sides: [(_, &[Record; WAYS]); 2] = [(&ends[i], head), (&ends[WAYS + i], tail)];
-            crosses = crosses.map(|cross| right32(cross, fine));
-            for (whole, records) in sides {
-                let whole = spread(whole);
-                for (cross, high) in crosses.iter_mut().zip(&records[i].0[0]) {
-                    *cross = add_madd16(*cross, load(high), whole);
+    }
+}
+
+/// Of an output, the window and the row.
+pub type Place<'a> = (&'a [Record], &'a [Sixteen]);
+
+macro_rules! output {
+    ($name:ident, $feature:literal, $middle:ident) => {
+        /// Makes an output of all columns.
+        #[inline]
+        #[target_feature(enable = $feature)]
+        pub fn $name(
+            columns: &Columns<'_>,
+            (window, row): Place<'_>,
+            out: &mut Channels,
+        ) -> Option<()> {
+            let [fine, coarse] = columns.table.plan.shape.family.shifts();
+            let (ends, row) = row.split_first()?;
+            let (head, window) = window.split_first_chunk()?;
+            let (window, tail) = window.split_last_chunk()?;
+            let lanes = (row.as_chunks().0, window.as_chunks().0);
+            let (mut sums, crosses) = $middle(lanes, columns.fine);
+            let ends = ends.0.as_chunks::<2>().0;
+            for (i, mut crosses) in crosses.into_iter().enumerate() {
+                let sides: [(_, &[Record; WAYS]); 2] = [(&ends[i], head), (&ends[WAYS + i], tail)];
+                crosses = crosses.map(|cross| right32(cross, fine));
+                for (whole, records) in sides {
+                    let whole = spread(whole);
+                    for (cross, high) in crosses.iter_mut().zip(&records[i].0[0]) {
+                        *cross = add_madd16(*cross, load(high), whole);
+                    }
+                }
+                for n in 0..2 {
+                    sums[n] = add32(sums[n], right32(crosses[n], coarse));
                 }
             }
             for n in 0..2 {
-                sums[n] = add32(sums[n], right32(crosses[n], coarse));
+                store(&mut out[n], sums[n]);
             }
+            Some(())
         }
-        for n in 0..2 {
-            store(&mut out[n], sums[n]);
+    };
+}
+
+output!(output, "avx2", high_and_low);
+output!(output_at_once, "avx2,avxvnni", all);
+
+/// Lanes of a row between the ends, and of a window.
+type Lanes<'a> = (&'a [[Sixteen; 2]], &'a [[Record; LANE / 2]]);
+
+/// Adds the products of all lanes.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn high_and_low((row, window): Lanes<'_>, fine: bool) -> Sums {
+    let lanes = row.iter().zip(window);
+    let (mut sums, mut crosses) = ([every32(0); 2], [[every32(HALF); 2]; WAYS]);
+    for (row, window) in lanes.clone() {
+        let (a, b) = (halves(&row[0]), halves(&row[1]));
+        let windows = window.as_chunks().0;
+        (sums, crosses) = add_high((sums, crosses), [a[0], b[0]], &windows[0]);
+        (sums, crosses) = add_high((sums, crosses), [a[1], b[1]], &windows[1]);
+    }
+    // Looked at each time: there is no loop for each answer.
+    if black_box(fine) {
+        for (row, window) in lanes {
+            let a = halves(&row[0]);
+            let windows = window.as_chunks().0;
+            crosses = add_low(crosses, a[0], &windows[0]);
+            crosses = add_low(crosses, a[1], &windows[1]);
         }
     }
+    (sums, crosses)
+}
+
+/// The same where one step multiplies and adds up. It takes long enough for sums of high parts to be
+/// parted in two, which would wait for each other, and low parts cost little enough to be looked at
+/// always.
+#[inline]
+#[target_feature(enable = "avx2,avxvnni")]
+fn all((row, window): Lanes<'_>, _fine: bool) -> Sums {
+    let (mut sums, mut crosses) = ([[every32(0); 2]; 2], [[every32(HALF); 2]; WAYS]);
+    for lane in row.iter().zip(window) {
+        each_pair!(I, {
+            onto_pair::<I>(&mut sums[I % 2], &mut crosses[I % WAYS], lane);
+        });
+    }
+    let [a, b] = sums;
+    ([add32(a[0], b[0]), add32(a[1], b[1])], crosses)
 }
 
 /// Coefficients in pairs, half and half.

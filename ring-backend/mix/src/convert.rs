@@ -205,6 +205,7 @@ impl Bench<'_> {
                         table,
                         records: part(records, columns::records(stride)),
                         fine,
+                        vnni: token.vnni(),
                     };
                     let out = laned.get_mut(done..done + outputs).unwrap_or_default();
                     call::columns::outputs(token, &columns, cursor.path(&plan), out);

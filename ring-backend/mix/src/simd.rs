@@ -3,14 +3,14 @@
 //! This file is the only one of the crate with `unsafe` in it. Each use is a load from or a store
 //! to an array of the vector's size, a call of a function whose processor feature the caller's
 //! [`Tier`](super::Tier) vouches for, a view of octets and samples that were counted before, or the
-//! one addition of registers that is written in assembly.
+//! few instructions that are written in assembly.
 #![allow(unsafe_code)]
 
-use super::columns::{Channels, Columns, Record, STREAMS};
+use super::columns::{Channels, Columns, Place, Record, STREAMS};
 use super::convolve::{Left, Part};
 use super::kernel::Sink;
 use super::path::Path;
-use super::plan::{Plan, SLOTS};
+use super::plan::Plan;
 use super::table::{EDGE, LANE, Sixteen};
 use super::{convolve, narrow, noise, wide};
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
@@ -20,10 +20,13 @@ use core::ptr::NonNull;
 
 #[macro_use]
 mod operations;
+mod promises;
 mod starts;
 mod windows;
 
 pub use operations::{Lane, vnni};
+pub use promises::Vnni;
+pub use starts::Starts;
 use windows::{Ends, Window};
 
 /// Declares a width's vectors, and those operations that differ in the intrinsic's name alone.
@@ -148,16 +151,45 @@ pub mod v256 {
     }
 }
 
+/// Adds the products of the `I`th pair of a lane's taps, of high parts and, apart, those with a low
+/// part. In assembly: compilers take what multiplies and adds up in one step apart again where sums
+/// seem to wait for each other.
+#[inline]
+#[target_feature(enable = "avx2,avxvnni")]
+pub fn onto_pair<const I: usize>(
+    sums: &mut [v256::V; 2],
+    crosses: &mut [v256::V; 2],
+    (row, window): (&[Sixteen; 2], &[Record; LANE / 2]),
+) {
+    const { assert!(I < LANE / 2 && size_of::<Record>() == 128) };
+    // SAFETY: reads what is in the row and in the window, whose records are aligned.
+    unsafe {
+        core::arch::asm!(
+            "vpbroadcastd {a}, [{row} + 4*{i}]",
+            "vpbroadcastd {b}, [{row} + 4*{i} + 32]",
+            "vmovdqa {high}, [{window} + 128*{i}]",
+            "{{vex}} vpdpwssd {sum0}, {high}, {a}",
+            "{{vex}} vpdpwssd {cross0}, {a}, [{window} + 128*{i} + 64]",
+            "{{vex}} vpdpwssd {cross0}, {high}, {b}",
+            "vmovdqa {high}, [{window} + 128*{i} + 32]",
+            "{{vex}} vpdpwssd {sum1}, {high}, {a}",
+            "{{vex}} vpdpwssd {cross1}, {a}, [{window} + 128*{i} + 96]",
+            "{{vex}} vpdpwssd {cross1}, {high}, {b}",
+            row = in(reg) row, window = in(reg) window, i = const I,
+            a = out(ymm_reg) _, b = out(ymm_reg) _, high = out(ymm_reg) _,
+            sum0 = inout(ymm_reg) sums[0], sum1 = inout(ymm_reg) sums[1],
+            cross0 = inout(ymm_reg) crosses[0], cross1 = inout(ymm_reg) crosses[1],
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+}
+
 /// A promise that the processor, and whatever runs us on it, has AVX2 and saves its registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Avx2 {
     /// AVX-VNNI as well.
     vnni: bool,
 }
-
-/// The same of AVX-VNNI as well.
-#[derive(Clone, Copy, Debug)]
-pub struct Vnni(());
 
 impl Avx2 {
     /// Asks the processor: CPUID for AVX2 and for XGETBV, and XCR0 for who saves the registers.
@@ -176,18 +208,6 @@ impl Avx2 {
         let features = __cpuid_count(7, 0);
         let vnni = features.eax > 0 && __cpuid_count(7, 1).eax & AVX_VNNI != 0;
         (saved && features.ebx & AVX2 != 0).then_some(Self { vnni })
-    }
-
-    /// The promise of AVX-VNNI, if it is there.
-    #[must_use]
-    pub fn vnni(self) -> Option<Vnni> {
-        self.vnni.then_some(Vnni(()))
-    }
-
-    /// The same without AVX-VNNI; `None` where there is none.
-    #[must_use]
-    pub fn without_vnni(self) -> Option<Self> {
-        self.vnni.then_some(Self { vnni: false })
     }
 }
 
@@ -251,28 +271,11 @@ pub mod call {
     pub mod vnni {
         use super::*;
 
+        entry!(Vnni, crate::columns::output_at_once as output(
+            columns: &Columns<'_>, place: Place<'_>, out: &mut Channels) -> Option<()>);
         entry!(Vnni, narrow::vnni::mix as narrow(
             plan: &Plan, starts: &Starts<'_>, gathered: Option<&[i64]>, out: &mut [u8]) -> usize);
     }
-}
-
-/// Where many streams begin, whose bounds are checked once: all have at least so many octets.
-pub struct Starts<'a> {
-    octets: usize,
-    /// Of how many streams.
-    count: usize,
-    starts: heapless::Vec<[NonNull<u8>; LINE], { SLOTS / LINE }>,
-    of: PhantomData<&'a [u8]>,
-}
-
-/// Streams that are given a place at once.
-const LINE: usize = 8;
-
-/// The streams, which all have `SIZE` octets from `last` on; made by [`Starts::parts`] alone.
-pub struct Parts<'p, 'a, const SIZE: usize> {
-    starts: &'p [NonNull<u8>],
-    last: usize,
-    of: PhantomData<&'a [u8]>,
 }
 
 /// A part of every stream; made by [`Parts::at`] alone, which saw that each has `SIZE` octets

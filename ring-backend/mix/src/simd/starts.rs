@@ -1,9 +1,29 @@
 //! Streams are given their places. Nothing here is unsafe, but what is read there relies on it.
 #![deny(unsafe_code)]
 
-use super::{Block, LINE, Parts, Starts};
+use super::Block;
+use crate::plan::SLOTS;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
+
+/// Where many streams begin, whose bounds are checked once: all have at least so many octets.
+pub struct Starts<'a> {
+    octets: usize,
+    /// Of how many streams.
+    count: usize,
+    starts: heapless::Vec<[NonNull<u8>; LINE], { SLOTS / LINE }>,
+    of: PhantomData<&'a [u8]>,
+}
+
+/// Streams that are given a place at once.
+const LINE: usize = 8;
+
+/// The streams, which all have `SIZE` octets from `last` on; made by [`Starts::parts`] alone.
+pub struct Parts<'p, 'a, const SIZE: usize> {
+    starts: &'p [NonNull<u8>],
+    last: usize,
+    of: PhantomData<&'a [u8]>,
+}
 
 impl<'a> Starts<'a> {
     /// None yet, to be `count` and to have `octets` each.
