@@ -1,19 +1,19 @@
 //! The heap: for start-up only.
 //!
-//! Everything that allocates does so while the domain starts, and keeps what it gets: memory is
-//! handed out in order. [`seal`] ends that: a later allocation is a bug of ours and stops the
-//! domain with a name, rather than making latency or memory use depend on what guests do.
+//! Everything that allocates does so while the domain starts. [`seal`] ends that: a later
+//! allocation is a bug of ours and stops the domain with a name, rather than making latency or
+//! memory use depend on what guests do.
 
 use crate::mm;
 use core::alloc::{GlobalAlloc, Layout};
-use core::ptr;
+use core::ptr::{self, NonNull};
+use linked_list_allocator::Heap;
 use spin::Mutex;
 
-/// The heap's addresses and whether start-up is over.
+/// The heap and whether start-up is over.
 struct State {
-    start: usize,
-    next: usize,
-    end: usize,
+    heap: Heap,
+    ready: bool,
     sealed: bool,
 }
 
@@ -22,9 +22,8 @@ struct Allocator(Mutex<State>);
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator(Mutex::new(State {
-    start: 0,
-    next: 0,
-    end: 0,
+    heap: Heap::empty(),
+    ready: false,
     sealed: false,
 }));
 
@@ -35,12 +34,15 @@ pub fn grow(octets: usize) -> bool {
         return false;
     };
     let mut state = ALLOCATOR.0.lock();
-    if state.start == 0 {
-        state.start = start;
-        state.next = start;
+    if state.ready {
+        // SAFETY: free memory is taken in order, by nobody else once the heap exists: the new
+        // octets follow the old and belong to nothing.
+        unsafe { state.heap.extend(octets) };
+    } else {
+        // SAFETY: the range is mapped and belongs to nothing else.
+        unsafe { state.heap.init(start as *mut u8, octets) };
+        state.ready = true;
     }
-    // Free memory is taken in order, by nobody else once the heap exists: this follows the old.
-    state.end = start + octets;
     true
 }
 
@@ -52,11 +54,10 @@ pub fn seal() {
 /// Octets in use and in all.
 pub fn usage() -> (usize, usize) {
     let state = ALLOCATOR.0.lock();
-    (state.next - state.start, state.end - state.start)
+    (state.heap.used(), state.heap.size())
 }
 
-// SAFETY: what lies between `next` and `end` is mapped, belongs to nothing else, and is handed out
-// once; only what was handed out last is taken back.
+// SAFETY: memory comes from one `Heap` behind a lock; `dealloc` gets back what `alloc` gave.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let mut state = self.0.lock();
@@ -64,21 +65,18 @@ unsafe impl GlobalAlloc for Allocator {
             drop(state);
             panic!("allocation of {} octets after start-up", layout.size());
         }
-        let memory = state.next.next_multiple_of(layout.align());
-        match memory.checked_add(layout.size()) {
-            Some(end) if end <= state.end => {
-                state.next = end;
-                ptr::with_exposed_provenance_mut(memory)
-            }
-            _ => ptr::null_mut(),
-        }
+        state
+            .heap
+            .allocate_first_fit(layout)
+            .map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
-    /// Of anything but the last the room is lost: start-up throws nothing else away.
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        let Some(memory) = NonNull::new(memory) else {
+            return;
+        };
         let mut state = self.0.lock();
-        if memory.addr() + layout.size() == state.next {
-            state.next = memory.addr();
-        }
+        // SAFETY: the caller got this memory from `alloc` with this layout.
+        unsafe { state.heap.deallocate(memory, layout) };
     }
 }

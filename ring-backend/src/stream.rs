@@ -237,6 +237,8 @@ impl Stream {
         }
     }
 
+    // In its only caller's frame it would be longer.
+    #[inline(never)]
     fn open<W: World>(
         &mut self,
         open: &Open,

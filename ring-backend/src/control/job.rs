@@ -306,6 +306,8 @@ impl Control {
         }
     }
 
+    // In its only caller's frame it would be longer.
+    #[inline(never)]
     fn surveyed<W, P: DataPlane<W>>(
         &mut self,
         at: usize,
