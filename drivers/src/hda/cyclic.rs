@@ -9,7 +9,7 @@ use crate::{DmaPage, PAGE_OCTETS};
 /// Most pages of a ring.
 pub const RING_PAGES: usize = 32;
 /// Zeros to write from.
-static SILENCE: [u8; 512] = [0; 512];
+static SILENCE: [u8; 64] = [0; 64];
 
 /// A ring of pages.
 pub struct Cyclic<P> {

@@ -149,8 +149,7 @@ fn rates(tree: &Tree, at: Place) -> Result<Rates, ConfigFault> {
 /// The items of a comma-separated list; spaces round them are the toolstack's user's.
 fn items(list: &[u8]) -> impl Iterator<Item = &str> {
     list.split(|&octet| octet == b',')
-        .filter_map(|item| core::str::from_utf8(item).ok())
-        .map(str::trim)
+        .filter_map(|item| core::str::from_utf8(item.trim_ascii()).ok())
 }
 
 /// A number from the stream or the nearest level above it, and where it was found.
