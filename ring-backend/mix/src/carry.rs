@@ -58,7 +58,7 @@ macro_rules! kernel {
             use crate::narrow::$width::{add, packed, put, shift};
             use crate::plan::Plan;
             use crate::simd::$width::*;
-            use crate::simd::{Block, Starts};
+            use crate::simd::{Block, Starts, fetch};
             use crate::steps::CARRIED;
             use core::hint::black_box;
 
@@ -100,7 +100,16 @@ macro_rules! kernel {
                         begin(gathered, steps, &mut first, &mut highs);
                     }
                     let mut sums = first;
+                    // Many streams outgrow the nearest cache: theirs is fetched while others are
+                    // added up. With 128 bits that takes longer than to fetch, in any case.
+                    let mut ahead = block.pairs();
+                    let _ = ahead.nth(1);
                     for (pair, factors) in block.pairs().zip(steps.factors()) {
+                        if let Some(pair) = ahead.next().filter(|_| OCTETS > 16) {
+                            for stream in pair {
+                                fetch(stream);
+                            }
+                        }
                         if factors.before[0] != 0 {
                             if factors.carries() {
                                 carry(&mut sums, &mut highs, high_halves(&factors.before), low);

@@ -24,7 +24,7 @@ mod promises;
 mod starts;
 mod windows;
 
-pub use operations::{Lane, vnni};
+pub use operations::{Lane, fetch, vnni};
 pub use promises::Vnni;
 pub use starts::Starts;
 use windows::{Ends, Window};

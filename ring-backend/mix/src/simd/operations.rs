@@ -1,6 +1,8 @@
 //! What takes more than one instruction, or others in each width. Nothing here is unsafe.
 #![deny(unsafe_code)]
 
+use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
 /// The integers, or frames of them, that fill vectors.
 pub trait Lane: Copy {}
 impl Lane for u8 {}
@@ -9,6 +11,15 @@ impl Lane for i32 {}
 impl Lane for u32 {}
 impl Lane for i64 {}
 impl Lane for [i32; 2] {}
+
+/// Has octets fetched that are wanted soon.
+#[inline]
+#[target_feature(enable = "sse")]
+pub fn fetch<const SIZE: usize>(octets: &[u8; SIZE]) {
+    for line in octets.as_chunks::<64>().0 {
+        _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+    }
+}
 
 /// Declares operations that take one processor feature, each as an expression.
 macro_rules! operations {
