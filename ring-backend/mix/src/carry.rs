@@ -99,7 +99,8 @@ macro_rules! kernel {
                         let gathered: &[i64; PART_SAMPLES] = gathered;
                         begin(gathered, steps, &mut first, &mut highs);
                     }
-                    let mut sums = first;
+                    // From there every time: the compiler would keep copies of them at hand.
+                    let mut sums = *black_box(&first);
                     // Many streams outgrow the nearest cache: theirs is fetched while others are
                     // added up. With 128 bits that takes longer than to fetch, in any case.
                     let mut ahead = block.pairs();
