@@ -4,7 +4,7 @@
 //! it is mixed to is one guest's layout and rate. Levels are those of the guest's channels, so
 //! they come last, before the guest's format.
 
-use super::convert::{Bench, OUTPUTS, Stream};
+use super::convert::{Bench, OUTPUTS, Stream, Sums};
 use super::encode::encode;
 use super::gain::{GAIN_BITS, ramp_log2_frames};
 use super::input::Input;
@@ -78,7 +78,7 @@ impl Mixer {
             let samples = count * channels;
             let end = samples.next_multiple_of(8).min(work.sums.len());
             let (sums, _) = work.sums.split_at_mut(end);
-            sums.fill(0);
+            let mut sums = Sums::new(sums);
             let gains = core::mem::replace(&mut input.voice.gains, Gains::UNITY);
             let mut bench = Bench {
                 tier,
@@ -90,10 +90,10 @@ impl Mixer {
                 input: &mut input,
                 taken: &mut taken,
             };
-            bench.gather(&mut [stream], count, sums);
+            bench.gather(&mut [stream], count, &mut sums);
             input.voice.gains = gains;
             input.voice.fresh = false;
-            let heard = work.scratch.samples(samples);
+            let (sums, heard) = (sums.begun(), work.scratch.samples(samples));
             for (index, sample) in heard.iter_mut().enumerate() {
                 *sample = sink.round(sums.get(accumulator_slot(index)).copied().unwrap_or(0));
             }

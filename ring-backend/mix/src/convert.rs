@@ -16,6 +16,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::array;
+use core::mem::replace;
 use core::ops::Range;
 
 /// Frames of the card that are converted at a time: what each time costs beside them counts.
@@ -83,6 +84,35 @@ impl Scratch {
     }
 }
 
+/// Sums that streams are added to. What they hold from before is nothing: the first to be added
+/// writes over it.
+pub struct Sums<'a> {
+    sums: &'a mut [i64],
+    begun: bool,
+}
+
+impl<'a> Sums<'a> {
+    /// None yet.
+    pub fn new(sums: &'a mut [i64]) -> Self {
+        let begun = false;
+        Self { sums, begun }
+    }
+
+    /// The sums so far.
+    pub fn begun(&mut self) -> &mut [i64] {
+        if !replace(&mut self.begun, true) {
+            self.sums.fill(0);
+        }
+        self.sums
+    }
+
+    /// The same for whoever writes over them where nothing was added yet, which is told.
+    pub fn or_over(&mut self) -> (&mut [i64], bool) {
+        let over = !replace(&mut self.begun, true);
+        (self.sums, over)
+    }
+}
+
 /// A stream that is gathered.
 pub struct Stream<'s, 'a> {
     pub input: &'s mut Input<'a>,
@@ -106,7 +136,7 @@ fn part<T>(of: &mut [T], len: usize) -> &mut [T] {
 impl Bench<'_> {
     /// Adds `count` frames, at most [`OUTPUTS`], of a stream, of which some frames are used, and
     /// of those that are in step with it.
-    pub fn gather(&mut self, streams: &mut [Stream<'_, '_>], count: usize, sums: &mut [i64]) {
+    pub fn gather(&mut self, streams: &mut [Stream<'_, '_>], count: usize, sums: &mut Sums<'_>) {
         let Some(voice) = streams.first().map(|stream| &*stream.input.voice) else {
             return;
         };
@@ -148,7 +178,7 @@ impl Bench<'_> {
         lanes: Option<Avx2>,
         channels: usize,
         count: usize,
-        sums: &mut [i64],
+        sums: &mut Sums<'_>,
     ) {
         let samples = count * channels;
         let mut done = 0;
@@ -258,7 +288,7 @@ impl Bench<'_> {
         token: Avx2,
         streams: &mut [Stream<'_, '_>],
         count: usize,
-        sums: &mut [i64],
+        sums: &mut Sums<'_>,
     ) {
         let Scratch {
             laned,
@@ -282,7 +312,7 @@ impl Bench<'_> {
             }
             deliver(self.tier, voice, from, spread, 2, sums);
         }
-        call::columns::gather(token, &all_gains, laned, sums);
+        call::columns::gather(token, &all_gains, laned, sums.begun());
     }
 
     /// Has history and then `frames` new frames lie where these samples do, and keeps what will be
@@ -346,7 +376,7 @@ fn deliver(
     samples: &[i32],
     spread: &mut [i32],
     shift: u32,
-    sums: &mut [i64],
+    sums: &mut Sums<'_>,
 ) {
     let (inputs, outputs) = (voice.matrix.inputs(), voice.matrix.outputs());
     let unity = [Gain::UNITY.bits() << shift; MAX_CHANNELS];
@@ -357,6 +387,7 @@ fn deliver(
         fold(voice, samples, spread);
         tier.gather(spread, &unity, outputs, sums);
     } else if voice.gains.moving() {
+        let sums = sums.begun();
         for (frame, samples) in samples.chunks_exact(inputs).enumerate() {
             let gains = voice.gains.step();
             for (channel, (&sample, gain)) in samples.iter().zip(gains).enumerate() {

@@ -1,7 +1,7 @@
 //! The mixer: gathers every stream of a block and writes the card's frames once.
 
 use super::MAX_CHANNELS;
-use super::convert::{Bench, OUTPUTS, Scratch};
+use super::convert::{Bench, OUTPUTS, Scratch, Sums};
 use super::input::Input;
 use super::kernel::{Direct, Sink, Tier};
 use super::noise::Noise;
@@ -285,7 +285,7 @@ impl Mixer {
                 0
             };
             let (sums, _) = self.work.sums.split_at_mut(eights.min(room));
-            sums.fill(0);
+            let mut sums = Sums::new(sums);
             let (mut halves, mut wholes) = (self.plan.halves(samples), self.plan.wholes(samples));
             for (input, straight) in inputs.iter_mut().zip(&self.work.straight) {
                 if *straight {
@@ -310,8 +310,10 @@ impl Mixer {
                     budget: &mut budget,
                     scratch: &mut self.work.scratch,
                 };
-                bench.gather(&mut streams, count, sums);
+                bench.gather(&mut streams, count, &mut sums);
             }
+            // Where nothing was added they are still those of before.
+            sums.begun();
             let octets = at * frame_octets..(at + count) * frame_octets;
             if let Some(out) = out.get_mut(octets) {
                 self.finish([&mut halves, &mut wholes], inputs, at, others, out);

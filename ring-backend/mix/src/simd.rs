@@ -243,7 +243,7 @@ macro_rules! entries {
                 plan: &Plan, starts: [&Starts<'_>; 2], gathered: Option<&[i64]>, sink: Sink,
                 out: &mut [u8]) -> usize);
             entry!($token, wide::$width::gather as gather(
-                samples: &[i32], gains: &[i32; 8], sums: &mut [i64]) -> usize);
+                samples: &[i32], gains: &[i32; 8], over: bool, sums: &mut [i64]) -> usize);
         }
     };
 }

@@ -1,5 +1,6 @@
 //! Sends the work to the inner loops of a tier, and to the plain ones what vectors leave over.
 
+use super::convert::Sums;
 #[cfg(target_arch = "x86_64")]
 use super::convolve::{self, Left};
 use super::kernel::{Fir, Sink, Tier};
@@ -119,8 +120,9 @@ impl Tier {
         samples: &[i32],
         gains: &[i32; 8],
         channels: usize,
-        sums: &mut [i64],
+        sums: &mut Sums<'_>,
     ) {
+        let (sums, over) = sums.or_over();
         let (used, _) = gains.split_at(channels.min(gains.len()));
         let first = used.first().copied().unwrap_or(0);
         let mut spread = [first; 8];
@@ -134,10 +136,13 @@ impl Tier {
             _ if !uniform && !8_usize.is_multiple_of(channels) => 0,
             Self::Scalar => 0,
             #[cfg(target_arch = "x86_64")]
-            Self::Sse2 => call::v128::gather((), samples, &spread, sums),
+            Self::Sse2 => call::v128::gather((), samples, &spread, over, sums),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(token) => call::v256::gather(token, samples, &spread, sums),
+            Self::Avx2(token) => call::v256::gather(token, samples, &spread, over, sums),
         };
+        if let (true, Some(rest)) = (over, sums.get_mut(done..)) {
+            rest.fill(0);
+        }
         scalar::gather(samples, gains, channels, done, sums);
     }
 

@@ -205,9 +205,16 @@ macro_rules! kernel {
                 [load(&sums[place]), load(&sums[place + 4 / SUMS])]
             }
 
-            /// Adds samples times gains to the sums; returns the samples done, a multiple of 8.
+            /// Adds samples times gains to the sums, or writes them `over` those; returns the samples
+            /// done, a multiple of 8.
             #[target_feature(enable = $feature)]
-            pub fn gather(samples: &[i32], gains: &[i32; 8], sums: &mut [i64]) -> usize {
+            pub fn gather(
+                samples: &[i32],
+                gains: &[i32; 8],
+                over: bool,
+                sums: &mut [i64],
+            ) -> usize {
+                let kept = every64(if over { 0 } else { -1 });
                 let mut done = 0;
                 let eights = samples.as_chunks::<8>().0.iter();
                 for (samples, sums) in eights.zip(sums.as_chunks_mut::<8>().0) {
@@ -235,8 +242,8 @@ macro_rules! kernel {
                                 product
                             }
                         });
-                        let sum = add64(load::<i64, SUMS>(even), product_even);
-                        let sum_odd = add64(load::<i64, SUMS>(odd), product_odd);
+                        let sum = add64(and(load::<i64, SUMS>(even), kept), product_even);
+                        let sum_odd = add64(and(load::<i64, SUMS>(odd), kept), product_odd);
                         store(even, sum);
                         store(odd, sum_odd);
                     }
