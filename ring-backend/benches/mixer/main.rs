@@ -1,8 +1,8 @@
 //! What a frame costs, beside the limit of the machine and beside other engines.
 //!
 //! `cargo bench -p ring-backend` prints one table and writes `target/bench/mixer.json`. Every
-//! number is the least of many short passes, all engines taking turns, so that a busy machine
-//! troubles all alike. Where streams are summed there is a bound beside the limit, the same loop
+//! number is the least of many short passes, all engines and rows taking turns, so that a busy
+//! machine troubles all alike. Where streams are summed there is a bound beside the limit, the same loop
 //! with a gain of its own for every stream, and the ratio is to that; beside dither, the least that
 //! noise adds to such a loop. Where a goal is missed, it is told what reading the streams costs
 //! alone, and what the fewest operations cost that sum them, done in registers.
@@ -24,19 +24,18 @@ mod more;
 mod peers;
 mod pulse;
 mod purity;
+mod race;
 mod spa;
 
-use job::{Job, Run, jobs};
+use job::{Job, jobs};
+use race::Race;
 use ring_backend::mix::Tier;
 use std::fmt;
 use std::io::Write;
 use std::process::Command;
-use std::time::Instant;
 
-/// Passes of each engine, more where one is taken off another, and how long one shall last.
-const PASSES: usize = 60;
-const PASSES_MORE: usize = 400;
-const PASS_NS: f64 = 150_000.0;
+/// A busy neighbour troubles a machine for seconds: all rows take turns in so many rounds.
+const ROUNDS: usize = 8;
 
 /// Resamplers that are worse by less are of one kind.
 const LIKE_DB: f64 = 12.0;
@@ -50,31 +49,6 @@ fn word(tier: Tier) -> &'static str {
         Tier::Avx2(token) if token.without_vnni().is_some() => "_vnni",
         _ => "",
     }
-}
-
-/// The least time of one call of each engine in so many passes, in nanoseconds.
-fn least(engines: &mut [(String, Run)], passes: usize) -> Vec<f64> {
-    let calls: Vec<usize> = engines
-        .iter_mut()
-        .map(|(_, run)| {
-            run();
-            let start = Instant::now();
-            run();
-            let once = start.elapsed().as_nanos().max(50) as f64;
-            (PASS_NS / once).ceil() as usize
-        })
-        .collect();
-    let mut best = vec![f64::INFINITY; engines.len()];
-    for _ in 0..passes {
-        for (((_, run), &calls), best) in engines.iter_mut().zip(&calls).zip(&mut best) {
-            let start = Instant::now();
-            for _ in 0..calls {
-                run();
-            }
-            *best = best.min(start.elapsed().as_nanos() as f64 / calls as f64);
-        }
-    }
-    best
 }
 
 /// Instructions of one call, by callgrind: what ten more calls cost.
@@ -130,7 +104,8 @@ struct Row {
 }
 
 impl Row {
-    fn measured(job: &Job, tier: Tier) -> Self {
+    /// The engines of a row, for it to be made of when they have run.
+    fn race(job: &Job, tier: Tier) -> (Race, Vec<Option<f64>>) {
         let mut engines = vec![("ours".to_owned(), job.ours(tier))];
         if job.is_more() {
             engines.push(("plain".to_owned(), job.plain(tier)));
@@ -148,8 +123,15 @@ impl Row {
                 purities.push(db);
             }
         }
-        let passes = if job.is_more() { PASSES_MORE } else { PASSES };
-        let times = least(&mut engines, passes);
+        (Race::new(engines, job.is_more()), purities)
+    }
+
+    fn new(
+        job: &Job,
+        tier: Tier,
+        (race, purities): (Race, Vec<Option<f64>>),
+        instructions: Option<f64>,
+    ) -> Self {
         let mut row = Self {
             name: format!("{}{}", job.name, word(tier)),
             tier: tier.to_string(),
@@ -162,10 +144,10 @@ impl Row {
             },
             peers: Vec::new(),
             db: job.purity(tier),
-            instructions: instructions(job, tier).map(|count| count / job.units()),
+            instructions: instructions.map(|count| count / job.units()),
         };
         let mut purities = purities.into_iter();
-        for ((engine, _), ns) in engines.into_iter().zip(times) {
+        for (engine, ns) in race.times() {
             let ns = ns / job.units();
             match engine.as_str() {
                 "ours" => row.ours += ns,
@@ -289,10 +271,6 @@ fn main() -> std::io::Result<()> {
         return Ok(());
     }
     let mut rows = Vec::new();
-    println!(
-        "{:<26} {:<7} {:>8} {:>8} {:>8} {:>6} {:>7} {:>4}  best peers (ns per frame and stream)",
-        "", "tier", "ours ns", "limit ns", "bound ns", "ratio", "instr", "dB"
-    );
     // Names to look at alone, as `cargo bench -p ring-backend -- mix_s16`.
     let wanted: Vec<&String> = arguments
         .iter()
@@ -301,8 +279,9 @@ fn main() -> std::io::Result<()> {
         .collect();
     let asked =
         |job: &Job| wanted.is_empty() || wanted.iter().any(|name| job.name.contains(name.as_str()));
+    let jobs: Vec<Job> = jobs().into_iter().filter(asked).collect();
     let (mut bounds, mut missed) = (Vec::new(), Vec::new());
-    for job in jobs().into_iter().filter(asked) {
+    for job in &jobs {
         for wide in [false, true] {
             if let (Some(count), Some(ns)) = (job.multiplies(wide), bound::multiply_ns(wide)) {
                 let tier = if wide { "avx2" } else { "sse2" };
@@ -313,15 +292,35 @@ fn main() -> std::io::Result<()> {
                 ));
             }
         }
-        for tier in Tier::every()
-            .into_iter()
-            .filter(|&tier| job.tells(word(tier)))
-        {
-            let row = Row::measured(&job, tier);
-            println!("{row}");
-            missed.extend(row.missed());
-            rows.push(row.json());
+    }
+    let tiers = |job: &Job| {
+        let tiers = Tier::every().into_iter();
+        let told: Vec<_> = tiers.filter(|&tier| job.tells(word(tier))).collect();
+        told
+    };
+    let mut races: Vec<_> = jobs
+        .iter()
+        .flat_map(|job| tiers(job).into_iter().map(move |tier| (job, tier)))
+        .map(|(job, tier)| (job, tier, Row::race(job, tier), None))
+        .collect();
+    for round in 0..ROUNDS {
+        eprintln!("round {} of {ROUNDS}", round + 1);
+        for (_, _, (race, _), _) in &mut races {
+            race.run();
         }
+        for (job, tier, _, count) in races.iter_mut().skip(round).step_by(ROUNDS) {
+            *count = instructions(job, *tier);
+        }
+    }
+    println!(
+        "{:<26} {:<7} {:>8} {:>8} {:>8} {:>6} {:>7} {:>4}  best peers (ns per frame and stream)",
+        "", "tier", "ours ns", "limit ns", "bound ns", "ratio", "instr", "dB"
+    );
+    for (job, tier, race, count) in races {
+        let row = Row::new(job, tier, race, count);
+        println!("{row}");
+        missed.extend(row.missed());
+        rows.push(row.json());
     }
     for bound in bounds {
         println!("not below: {bound}");
