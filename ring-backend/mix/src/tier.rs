@@ -1,5 +1,7 @@
 //! Sends the work to the inner loops of a tier, and to the plain ones what vectors leave over.
 
+#[cfg(target_arch = "x86_64")]
+use super::carry::v256::PART_SIZE;
 use super::convert::Sums;
 #[cfg(target_arch = "x86_64")]
 use super::convolve::{self, Left};
@@ -60,20 +62,17 @@ impl Tier {
         gathered: Option<&[i64]>,
         out: &mut [u8],
     ) -> usize {
-        let mut done = 0;
         #[cfg(target_arch = "x86_64")]
-        {
-            if let Self::Avx2(token) = self {
-                done = match token.vnni() {
-                    Some(vnni) => call::vnni::narrow(vnni, plan, starts, gathered, out),
-                    None => call::v256::narrow(token, plan, starts, gathered, out),
-                };
-            }
-            if done == 0 && self != Self::Scalar {
-                done = call::v128::narrow((), plan, starts, gathered, out);
-            }
+        match self {
+            Self::Avx2(token) if out.len() >= PART_SIZE => match token.vnni() {
+                Some(vnni) => call::vnni::narrow(vnni, plan, starts, gathered, out),
+                None => call::v256::narrow(token, plan, starts, gathered, out),
+            },
+            Self::Scalar => 0,
+            _ => narrow128(plan, starts, gathered, out),
         }
-        done
+        #[cfg(not(target_arch = "x86_64"))]
+        0
     }
 
     /// The same of streams of 16 and of 32 bits.
@@ -174,4 +173,11 @@ impl Tier {
             Self::Avx2(token) => call::v256::part(token, frames, planes),
         }
     }
+}
+
+/// With 128-bit vectors, in a frame of its own: a short block costs others what that takes.
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+fn narrow128(plan: &Plan, starts: &Starts<'_>, gathered: Option<&[i64]>, out: &mut [u8]) -> usize {
+    call::v128::narrow((), plan, starts, gathered, out)
 }
