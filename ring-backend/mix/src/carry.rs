@@ -175,6 +175,6 @@ macro_rules! kernel {
     };
 }
 
-kernel!(v128, v128, "sse2", 4);
+kernel!(v128, v128, "sse2", 6);
 kernel!(v256, v256, "avx2", 6);
 kernel!(vnni, v256, "avx2,avxvnni", 6);
