@@ -4,12 +4,13 @@
 //! it is mixed to is one guest's layout and rate. Levels are those of the guest's channels, so
 //! they come last, before the guest's format.
 
-use super::convert::{Bench, OUTPUTS, Stream, Sums};
+use super::convert::{Bench, OUTPUTS, Stream};
 use super::encode::encode;
 use super::gain::{GAIN_BITS, ramp_log2_frames};
 use super::input::Input;
 use super::kernel::{Sink, accumulator_slot};
 use super::mixer::Mixer;
+use super::sums::Sums;
 use super::voice::{Gains, Voice};
 use super::{MAX_CHANNELS, StreamSpec, Unsupported};
 use crate::card::{CardFormat, CardSample};

@@ -9,6 +9,7 @@ use super::kernel::{Fir, Tier, accumulator_slot};
 use super::resample::HISTORY;
 use super::scalar::BLOCK;
 use super::simd::{Avx2, call};
+use super::sums::Sums;
 use super::table::{Plan, Tables};
 use super::unfold::unfold;
 use super::voice::Voice;
@@ -16,7 +17,6 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::array;
-use core::mem::replace;
 use core::ops::Range;
 
 /// Frames of the card that are converted at a time: what each time costs beside them counts.
@@ -81,35 +81,6 @@ impl Scratch {
     /// Room for as many samples, at most those of [`OUTPUTS`] frames.
     pub fn samples(&mut self, samples: usize) -> &mut [i32] {
         part(&mut self.spread, samples)
-    }
-}
-
-/// Sums that streams are added to. What they hold from before is nothing: the first to be added
-/// writes over it.
-pub struct Sums<'a> {
-    sums: &'a mut [i64],
-    begun: bool,
-}
-
-impl<'a> Sums<'a> {
-    /// None yet.
-    pub fn new(sums: &'a mut [i64]) -> Self {
-        let begun = false;
-        Self { sums, begun }
-    }
-
-    /// The sums so far.
-    pub fn begun(&mut self) -> &mut [i64] {
-        if !replace(&mut self.begun, true) {
-            self.sums.fill(0);
-        }
-        self.sums
-    }
-
-    /// The same for whoever writes over them where nothing was added yet, which is told.
-    pub fn or_over(&mut self) -> (&mut [i64], bool) {
-        let over = !replace(&mut self.begun, true);
-        (self.sums, over)
     }
 }
 

@@ -45,6 +45,7 @@ mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 mod steps;
+mod sums;
 mod table;
 mod tier;
 mod unfold;

@@ -1,7 +1,7 @@
 //! The mixer: gathers every stream of a block and writes the card's frames once.
 
 use super::MAX_CHANNELS;
-use super::convert::{Bench, OUTPUTS, Scratch, Sums};
+use super::convert::{Bench, OUTPUTS, Scratch};
 use super::input::Input;
 use super::kernel::{Direct, Sink, Tier};
 use super::noise::Noise;
@@ -9,6 +9,7 @@ use super::pairs::{Mates, pair};
 use super::plan::{Plan, STREAMS};
 use super::scalar;
 use super::simd::Starts;
+use super::sums::Sums;
 use super::table::Tables;
 use super::voice::Voice;
 use crate::card::CardFormat;
@@ -284,8 +285,7 @@ impl Mixer {
             } else {
                 0
             };
-            let (sums, _) = self.work.sums.split_at_mut(eights.min(room));
-            let mut sums = Sums::new(sums);
+            let mut sums = Sums::new(self.work.sums.split_at_mut(eights.min(room)).0);
             let (mut halves, mut wholes) = (self.plan.halves(samples), self.plan.wholes(samples));
             for (input, straight) in inputs.iter_mut().zip(&self.work.straight) {
                 if *straight {

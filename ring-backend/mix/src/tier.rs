@@ -2,7 +2,6 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::carry::v256::PART_SIZE;
-use super::convert::Sums;
 #[cfg(target_arch = "x86_64")]
 use super::convolve::{self, Left};
 use super::kernel::{Fir, Sink, Tier};
@@ -11,6 +10,7 @@ use super::plan::Plan;
 use super::scalar;
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Starts, call};
+use super::sums::Sums;
 use core::fmt;
 
 impl fmt::Display for Tier {
